@@ -1,0 +1,29 @@
+//! All SQL of the bank, and the one task that posts money.
+//!
+//! Guarantees: a posting is answered after its commit; one idempotency key has at most one effect
+//! (I3); no driver's type leaves this crate, so that a second database can stand beside the
+//! first with the same functions. Reads see a snapshot; money is never decided on one.
+//! Deliberately not here: HTTP, passwords in clear, the rules of posting (they are in `ledger`).
+
+pub mod audit;
+mod clock;
+mod error;
+pub mod model;
+mod sqlite;
+mod store;
+mod url;
+
+pub use clock::now_ms;
+pub use error::Error;
+pub use model::*;
+pub use store::{Store, migrate};
+pub use url::{DatabaseUrl, DatabaseUrlError};
+
+/// The most rows of one page of a list: a screenful for people, a bounded read for the database.
+pub const PAGE_ROWS_MAX: u32 = 500;
+
+/// The most entries of one statement: what the spreadsheet of the largest customer asks for.
+pub const STATEMENT_ENTRIES_MAX: u32 = 10_000;
+
+/// The most log rows of one answer (the old bank's log API gave 50).
+pub const LOG_ROWS_MAX: u32 = 50;

@@ -1,0 +1,121 @@
+//! The audit of the embedded database: a few set-based questions and two walks in order.
+//!
+//! The first walk goes along the entries of each account (numbers, balances, counters, marks,
+//! times); the second along operations, their transfers and those transfers' entries at once
+//! (equal and opposite entries, stored answers). Memory does not grow with the books.
+
+mod accounts;
+mod operations;
+
+use std::path::Path;
+
+use ledger::audit::Rule;
+use rusqlite::{Connection, Row};
+
+use crate::audit::{Progress, Report};
+use crate::error::Error;
+use crate::sqlite::{classify, open_reader};
+
+const COUNTS: &str = "select (select count(*) from accounts), (select count(*) from operations), \
+     (select count(*) from transfers), (select count(*) from entries)";
+const BALANCED: &str = "select a.currency, sum(e.amount) from entries e \
+     join accounts a on a.number = e.account group by a.currency having sum(e.amount) <> 0";
+const FLOOR: &str = "select number, credits_posted - debits_posted - debits_pending, -overdraft \
+     from accounts \
+     where kind <> 'house' and credits_posted - debits_posted - debits_pending + overdraft < 0";
+const CLOSED: &str = "select number, credits_posted - debits_posted from accounts \
+     where status = 'closed' and (credits_posted <> debits_posted or debits_pending <> 0)";
+const ONE_OF_A_KIND: &str = "select customer, kind, count(*) from accounts \
+     where status = 'open' and kind <> 'house' group by customer, kind having count(*) > 1";
+const ACTORS: &str = "select o.id, o.user from operations o \
+     where not exists (select 1 from staff s where s.user = o.user) \
+     or not exists (select 1 from sessions s where s.id = o.session and s.user = o.user) \
+     or o.server = ''";
+const ORPHANS: &str = "select \"table\", rowid, parent from pragma_foreign_key_check";
+
+/// How many rows are looked at between two reports of progress.
+const PROGRESS_ROWS: u64 = 10_000;
+
+pub(crate) fn run(path: &Path, on_progress: impl FnMut(Progress)) -> Result<Report, Error> {
+    let mut db = open_reader(path)?;
+    audit(&mut db, on_progress).map_err(classify)
+}
+
+fn audit(
+    db: &mut Connection,
+    on_progress: impl FnMut(Progress),
+) -> Result<Report, rusqlite::Error> {
+    let snapshot = db.transaction()?;
+    let mut report = Report::default();
+    (report.accounts, report.operations, report.transfers, report.entries) = snapshot
+        .query_row(COUNTS, [], |row| {
+            Ok((count(row, 0)?, count(row, 1)?, count(row, 2)?, count(row, 3)?))
+        })?;
+    let total = report.accounts + 2 * report.entries + report.transfers + report.operations;
+    let mut meter = Meter { progress: Progress { done: 0, total }, on_progress };
+    questions(&snapshot, &mut report)?;
+    accounts::walk(&snapshot, &mut report, &mut meter)?;
+    operations::walk(&snapshot, &mut report, &mut meter)?;
+    meter.finish();
+    Ok(report)
+}
+
+fn count(row: &Row<'_>, column: usize) -> Result<u64, rusqlite::Error> {
+    let count: i64 = row.get(column)?;
+    Ok(count.unsigned_abs())
+}
+
+/// Counts rows and tells now and then.
+struct Meter<F> {
+    progress: Progress,
+    on_progress: F,
+}
+
+impl<F: FnMut(Progress)> Meter<F> {
+    fn row(&mut self) {
+        self.progress.done += 1;
+        if self.progress.done.is_multiple_of(PROGRESS_ROWS) {
+            (self.on_progress)(self.progress);
+        }
+    }
+
+    fn finish(&mut self) {
+        self.progress.done = self.progress.total;
+        (self.on_progress)(self.progress);
+    }
+}
+
+fn questions(db: &Connection, report: &mut Report) -> Result<(), rusqlite::Error> {
+    let asked: [(Rule, &str, &[&str]); 6] = [
+        (Rule::Balanced, BALANCED, &["currency", "is off by minor units:"]),
+        (Rule::Floor, FLOOR, &["account", "is at", "below its floor"]),
+        (Rule::ClosedAtZero, CLOSED, &["account", "is closed with"]),
+        (Rule::OneOfAKind, ONE_OF_A_KIND, &["customer", "has open accounts of kind", "number:"]),
+        (Rule::Actors, ACTORS, &["operation", "has no known actor:"]),
+        (Rule::Orphans, ORPHANS, &["table", "row", "points at nothing in"]),
+    ];
+    for (rule, sql, words) in asked {
+        let mut statement = db.prepare(sql)?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            let mut cells = Vec::new();
+            for (column, word) in words.iter().enumerate() {
+                let value: rusqlite::types::Value = row.get(column)?;
+                cells.push(format!("{word} {}", text(&value)));
+            }
+            report.found(rule, || cells.join(" "));
+        }
+    }
+    Ok(())
+}
+
+fn text(value: &rusqlite::types::Value) -> String {
+    use rusqlite::types::Value;
+    match value {
+        Value::Null => "nothing".to_owned(),
+        Value::Integer(number) => number.to_string(),
+        Value::Real(number) => number.to_string(),
+        Value::Text(text) => text.clone(),
+        Value::Blob(_) => "bytes".to_owned(),
+    }
+}

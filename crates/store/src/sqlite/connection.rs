@@ -1,0 +1,89 @@
+//! Opening the file, its settings, and its migrations.
+
+use std::fs::{File, OpenOptions};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use refinery::{Migration, Runner};
+use rusqlite::{Connection, OpenFlags};
+
+use crate::error::Error;
+use crate::sqlite::classify;
+
+/// Commits are flushed before they are acknowledged (`synchronous = full`). 8 MiB of cache holds
+/// the inner pages of the trees of a branch's books and keeps a server under 40 MiB.
+const SETTINGS: &str = "pragma journal_mode = wal; pragma synchronous = full; \
+     pragma foreign_keys = on; pragma cache_size = -8192; pragma temp_store = memory; \
+     pragma wal_autocheckpoint = 2000;";
+
+/// How long a statement waits for another process. Writers queue at the lock file, so this only
+/// covers the moments when SQLite itself locks: recovery after a crash, the end of a checkpoint.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+const STATEMENTS_CACHED: usize = 64;
+
+pub(crate) fn open_writer(path: &Path) -> Result<Connection, Error> {
+    open(path, OpenFlags::SQLITE_OPEN_READ_WRITE)
+}
+
+pub(crate) fn open_reader(path: &Path) -> Result<Connection, Error> {
+    let db = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    db.execute_batch("pragma query_only = on;").map_err(classify)?;
+    Ok(db)
+}
+
+fn open(path: &Path, flags: OpenFlags) -> Result<Connection, Error> {
+    let flags = flags | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let db = Connection::open_with_flags(path, flags).map_err(|source| Error::Unavailable {
+        reason: "the database file cannot be opened",
+        source: Some(Box::new(source)),
+    })?;
+    db.busy_timeout(BUSY_TIMEOUT).map_err(classify)?;
+    db.execute_batch(SETTINGS).map_err(classify)?;
+    db.set_prepared_statement_cache_capacity(STATEMENTS_CACHED);
+    Ok(db)
+}
+
+pub(crate) fn ping(db: &mut Connection) -> Result<(), Error> {
+    db.query_row("select 1", [], |_| Ok(())).map_err(classify)
+}
+
+/// The file that serialises the writers of all processes.
+pub(crate) fn lock_file(path: &Path) -> Result<File, Error> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".lock");
+    OpenOptions::new().create(true).truncate(false).write(true).open(PathBuf::from(name)).map_err(
+        |source| Error::Unavailable {
+            reason: "the lock file of the database cannot be opened",
+            source: Some(Box::new(source)),
+        },
+    )
+}
+
+pub(crate) fn lock(file: &File) -> Result<(), Error> {
+    file.lock().map_err(|source| Error::Unavailable {
+        reason: "the lock file of the database cannot be locked",
+        source: Some(Box::new(source)),
+    })
+}
+
+pub(crate) fn migrate(path: &Path) -> Result<usize, Error> {
+    let lock_file = lock_file(path)?;
+    lock(&lock_file)?;
+    let mut db =
+        open(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
+    let migrations = [("V1__books", include_str!("../../migrations/sqlite/0001_books.sql"))]
+        .into_iter()
+        .map(|(name, sql)| Migration::unapplied(name, sql))
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(not_migrated)?;
+    let report = Runner::new(&migrations).run(&mut db).map_err(not_migrated)?;
+    Ok(report.applied_migrations().len())
+}
+
+fn not_migrated(source: refinery::Error) -> Error {
+    Error::Unavailable {
+        reason: "the database cannot be brought to this version",
+        source: Some(Box::new(source)),
+    }
+}

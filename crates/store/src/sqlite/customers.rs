@@ -1,0 +1,160 @@
+//! Customers: soft states, each change logged with who did it.
+
+use ledger::customer::{CustomerDetails, Ssn};
+use ledger::{Actor, CustomerNumber, CustomerStatus, NewCustomer, Refusal};
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use crate::clock::now_ms;
+use crate::error::Error;
+use crate::model::{AuditEvent, Customer, Page};
+use crate::sqlite::{classify, logs, row};
+
+const INSERT: &str = "insert into customers \
+     (number, ssn, name, address, age, state, city, status, created_at) \
+     values (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'active', ?8)";
+const NEXT_NUMBER: &str = "select coalesce(max(number) + 1, ?1) from customers";
+const SSN_KNOWN: &str = "select exists (select 1 from customers where ssn = ?1)";
+const FIND: &str = "select c.number, c.ssn, c.name, c.address, c.age, c.state, c.city, c.status, \
+     l.message, l.at from customers c \
+     left join customer_log l on l.id = (select max(id) from customer_log where customer = c.number) \
+     where c.number = ?1";
+const FIND_BY_SSN: &str = "select number from customers where ssn = ?1";
+const LIST: &str = "select c.number, c.ssn, c.name, c.address, c.age, c.state, c.city, c.status, \
+     l.message, l.at from customers c \
+     left join customer_log l on l.id = (select max(id) from customer_log where customer = c.number) \
+     where c.number > ?1 order by c.number limit ?2";
+const UPDATE: &str =
+    "update customers set name = ?2, address = ?3, age = ?4 where number = ?1";
+const SET_STATUS: &str = "update customers set status = ?2 where number = ?1";
+const INSERT_LOG: &str =
+    "insert into customer_log (customer, message, at, user) values (?1, ?2, ?3, ?4)";
+
+pub(crate) fn create(
+    db: &Connection,
+    actor: &Actor,
+    customer: &NewCustomer,
+) -> Result<Customer, Error> {
+    let known: bool = db
+        .query_row(SSN_KNOWN, [customer.ssn.reveal()], |row| row.get(0))
+        .map_err(classify)?;
+    if known {
+        return Err(Refusal::SsnTaken.into());
+    }
+    let number = insert(db, customer).map_err(classify)?;
+    note(db, actor, number, "customer.create", "Customer created")?;
+    existing(db, number)
+}
+
+fn insert(db: &Connection, customer: &NewCustomer) -> Result<CustomerNumber, rusqlite::Error> {
+    let number: i64 =
+        db.query_row(NEXT_NUMBER, [CustomerNumber::FIRST], |row| row.get(0))?;
+    db.prepare_cached(INSERT)?.execute(params![
+        number,
+        customer.ssn.reveal(),
+        customer.details.name,
+        customer.details.address,
+        customer.details.age,
+        customer.state,
+        customer.city,
+        now_ms(),
+    ])?;
+    Ok(CustomerNumber::new(number))
+}
+
+pub(crate) fn find(db: &Connection, number: CustomerNumber) -> Result<Option<Customer>, Error> {
+    let found = db
+        .prepare_cached(FIND)
+        .and_then(|mut statement| statement.query_row([number.get()], customer).optional());
+    found.map_err(classify)
+}
+
+pub(crate) fn find_by_ssn(db: &Connection, ssn: &Ssn) -> Result<Option<Customer>, Error> {
+    let number = db
+        .prepare_cached(FIND_BY_SSN)
+        .and_then(|mut statement| statement.query_row([ssn.reveal()], |row| row.get(0)).optional())
+        .map_err(classify)?;
+    number.map_or(Ok(None), |number| find(db, CustomerNumber::new(number)))
+}
+
+pub(crate) fn list(
+    db: &Connection,
+    after: Option<i64>,
+    limit: u32,
+) -> Result<Page<Customer>, Error> {
+    let rows = db
+        .prepare_cached(LIST)
+        .and_then(|mut statement| {
+            statement
+                .query_map(params![after.unwrap_or(0), limit.saturating_add(1)], customer)?
+                .collect::<Result<Vec<_>, _>>()
+        })
+        .map_err(classify)?;
+    Ok(Page::cut(rows, limit, |customer| customer.number.get()))
+}
+
+pub(crate) fn update(
+    db: &Connection,
+    actor: &Actor,
+    number: CustomerNumber,
+    details: &CustomerDetails,
+) -> Result<Customer, Error> {
+    if existing(db, number)?.status == CustomerStatus::Deactivated {
+        return Err(Refusal::CustomerDeactivated.into());
+    }
+    db.execute(UPDATE, params![number.get(), details.name, details.address, details.age])
+        .map_err(classify)?;
+    note(db, actor, number, "customer.update", "Customer data updated")?;
+    existing(db, number)
+}
+
+pub(crate) fn set_status(
+    db: &Connection,
+    actor: &Actor,
+    number: CustomerNumber,
+    status: CustomerStatus,
+) -> Result<Customer, Error> {
+    let (refusal, action, message) = match status {
+        CustomerStatus::Active => {
+            (Refusal::CustomerActive, "customer.activate", "Customer activated")
+        }
+        CustomerStatus::Deactivated => {
+            (Refusal::CustomerDeactivated, "customer.deactivate", "Customer deactivated")
+        }
+    };
+    if existing(db, number)?.status == status {
+        return Err(refusal.into());
+    }
+    db.execute(SET_STATUS, params![number.get(), status.as_str()]).map_err(classify)?;
+    note(db, actor, number, action, message)?;
+    existing(db, number)
+}
+
+fn existing(db: &Connection, number: CustomerNumber) -> Result<Customer, Error> {
+    find(db, number)?.ok_or(Error::Rejected(Refusal::CustomerUnknown))
+}
+
+/// The row that people see, and the audit row.
+fn note(
+    db: &Connection,
+    actor: &Actor,
+    number: CustomerNumber,
+    action: &'static str,
+    message: &str,
+) -> Result<(), Error> {
+    db.execute(INSERT_LOG, params![number.get(), message, now_ms(), actor.user.as_str()])
+        .map_err(classify)?;
+    logs::record(db, &AuditEvent::of(actor, action, number.to_string(), "done"))
+}
+
+fn customer(row: &Row<'_>) -> Result<Customer, rusqlite::Error> {
+    Ok(Customer {
+        number: CustomerNumber::new(row.get(0)?),
+        ssn: row::word(row, 1, Ssn::parse)?,
+        details: CustomerDetails { name: row.get(2)?, address: row.get(3)?, age: row.get(4)? },
+        state: row.get(5)?,
+        city: row.get(6)?,
+        status: row::word(row, 7, CustomerStatus::parse)?,
+        message: row.get(8)?,
+        updated_at: row.get(9)?,
+    })
+}

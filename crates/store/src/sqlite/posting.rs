@@ -1,0 +1,286 @@
+//! The posting of a group: one transaction, whatever its size.
+//!
+//! Phases: stored answers of known keys → accounts touched by the new ones → decision in order
+//! (`ledger::posting`) → operations, transfers, entries, counters → (the caller commits). Locks:
+//! the whole file, taken before anything is read. Isolation: serial. Round trips: none.
+
+use std::collections::{BTreeSet, HashMap};
+
+use ledger::posting::{Books, Written};
+use ledger::{
+    AccountNumber, Answer, CustomerStatus, IdempotencyKey, Operation, OperationId, Request,
+};
+use rusqlite::{Connection, OptionalExtension, params};
+
+use crate::error::Error;
+use crate::model::{Decided, Outcome, UnixMs};
+use crate::sqlite::{classify, row};
+
+const MARKS: &str = "select coalesce((select max(id) from operations), 0), \
+     coalesce((select max(id) from transfers), 0), \
+     (select max(number) from accounts), \
+     coalesce((select booked_at from operations order by id desc limit 1), 0)";
+const STORED: &str = "select id, fingerprint, booked_at, answer from operations where key = ?1";
+const CUSTOMER_STATUS: &str = "select status from customers where number = ?1";
+const INSERT_OPERATION: &str = "insert into operations \
+     (id, key, fingerprint, kind, user, session, server, booked_at, answer) \
+     values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+const INSERT_TRANSFER: &str = "insert into transfers \
+     (id, operation, debit, credit, amount, description) values (?1, ?2, ?3, ?4, ?5, ?6)";
+const INSERT_ENTRY: &str = "insert into entries \
+     (account, number, transfer, amount, balance, booked_at) values (?1, ?2, ?3, ?4, ?5, ?6)";
+const UPDATE_ACCOUNT: &str = "update accounts \
+     set debits_posted = ?2, credits_posted = ?3, entry_count = ?4 where number = ?1";
+const INSERT_ACCOUNT: &str = "insert into accounts (number, customer, kind, currency, status, \
+     overdraft, debits_posted, credits_posted, debits_pending, credits_pending, entry_count, \
+     opened_at) values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 0, 0, ?9, ?10)";
+const INSERT_ACCOUNT_LOG: &str =
+    "insert into account_log (account, message, at, user) values (?1, 'Account opened', ?2, ?3)";
+
+/// Posts a group; the outcomes are in the order of the operations. Changes nothing if it fails.
+pub(crate) fn post_group(
+    db: &Connection,
+    operations: &[Operation],
+    now: UnixMs,
+) -> Result<Vec<Outcome>, Error> {
+    try_post_group(db, operations, now).map_err(classify)
+}
+
+/// A key that is known, from an earlier group or from earlier in this one.
+struct Known {
+    fingerprint: [u8; 32],
+    decided: Decided,
+}
+
+fn try_post_group(
+    db: &Connection,
+    operations: &[Operation],
+    now: UnixMs,
+) -> Result<Vec<Outcome>, rusqlite::Error> {
+    let mut known = stored_answers(db, operations)?;
+    let (operation_last, transfer_last, account_last, booked_last): (i64, i64, i64, i64) = db
+        .prepare_cached(MARKS)?
+        .query_row([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?;
+    // The clocks of servers differ; booking times never go back (statements rely on it).
+    let booked_at = now.max(booked_last);
+    let mut books = Books::new(transfer_last, account_last);
+    let fresh = || operations.iter().filter(|operation| !known.contains_key(&operation.key));
+    load(db, &mut books, fresh())?;
+
+    let mut ids = operation_last;
+    let mut inserts = Vec::with_capacity(operations.len());
+    let mut outcomes = Vec::with_capacity(operations.len());
+    for operation in operations {
+        if let Some(known) = known.get(&operation.key) {
+            outcomes.push(replay(known, operation));
+            continue;
+        }
+        ids += 1;
+        let id = OperationId::new(ids);
+        let answer = books.post(id, operation);
+        let decided = Decided { operation: id, booked_at, replayed: false, answer };
+        outcomes.push(Outcome::Decided(decided.clone()));
+        inserts.push((operation, id));
+        let stored = Decided { replayed: true, ..decided };
+        known.insert(
+            operation.key.clone(),
+            Known { fingerprint: operation.fingerprint.0, decided: stored },
+        );
+    }
+    write_operations(db, &inserts, &known, booked_at)?;
+    write_accounts(db, &books, &inserts, booked_at)?;
+    write_transfers(db, books.written(), booked_at)?;
+    Ok(outcomes)
+}
+
+fn replay(known: &Known, operation: &Operation) -> Outcome {
+    if known.fingerprint == operation.fingerprint.0 {
+        Outcome::Decided(known.decided.clone())
+    } else {
+        Outcome::KeyReused
+    }
+}
+
+fn stored_answers(
+    db: &Connection,
+    operations: &[Operation],
+) -> Result<HashMap<IdempotencyKey, Known>, rusqlite::Error> {
+    let mut known = HashMap::new();
+    let mut statement = db.prepare_cached(STORED)?;
+    for operation in operations {
+        let found = statement
+            .query_row([operation.key.as_str()], |row| {
+                let answer = Answer::decode(row.get_ref(3)?.as_blob()?).map_err(|error| {
+                    rusqlite::Error::FromSqlConversionFailure(
+                        3,
+                        rusqlite::types::Type::Blob,
+                        Box::new(error),
+                    )
+                })?;
+                let decided = Decided {
+                    operation: OperationId::new(row.get(0)?),
+                    booked_at: row.get(2)?,
+                    replayed: true,
+                    answer,
+                };
+                Ok(Known { fingerprint: row.get(1)?, decided })
+            })
+            .optional()?;
+        if let Some(found) = found {
+            known.insert(operation.key.clone(), found);
+        }
+    }
+    Ok(known)
+}
+
+/// Reads every account that the operations touch; for openings the customer's open accounts.
+fn load<'a>(
+    db: &Connection,
+    books: &mut Books,
+    operations: impl Iterator<Item = &'a Operation>,
+) -> Result<(), rusqlite::Error> {
+    let mut numbers = BTreeSet::new();
+    for operation in operations {
+        for leg in operation.request.legs() {
+            numbers.extend([leg.debit, leg.credit].into_iter().filter(|each| !each.is_house()));
+        }
+        if let Request::Open(opening) = &operation.request {
+            let status = db
+                .prepare_cached(CUSTOMER_STATUS)?
+                .query_row([opening.customer.get()], |found| {
+                    row::word(found, 0, CustomerStatus::parse)
+                })
+                .optional()?;
+            if let Some(status) = status {
+                books.insert_customer(opening.customer, status);
+            }
+            let mut statement = db.prepare_cached(OPEN_ACCOUNTS_OF)?;
+            let mut rows = statement.query([opening.customer.get()])?;
+            while let Some(found) = rows.next()? {
+                books.insert_account(row::account(found)?);
+            }
+        }
+    }
+    let mut statement = db.prepare_cached(ACCOUNT)?;
+    for number in numbers {
+        let account = statement.query_row([number.get()], row::account).optional()?;
+        if let Some(account) = account {
+            books.insert_account(account);
+        }
+    }
+    Ok(())
+}
+
+const ACCOUNT: &str = "select a.number, a.customer, a.kind, a.currency, a.status, c.status, \
+     a.overdraft, a.debits_posted, a.credits_posted, a.debits_pending, a.entry_count \
+     from accounts a join customers c on c.number = a.customer where a.number = ?1";
+const OPEN_ACCOUNTS_OF: &str =
+    "select a.number, a.customer, a.kind, a.currency, a.status, c.status, \
+     a.overdraft, a.debits_posted, a.credits_posted, a.debits_pending, a.entry_count \
+     from accounts a join customers c on c.number = a.customer \
+     where a.customer = ?1 and a.status = 'open'";
+
+fn write_operations(
+    db: &Connection,
+    inserts: &[(&Operation, OperationId)],
+    known: &HashMap<IdempotencyKey, Known>,
+    booked_at: UnixMs,
+) -> Result<(), rusqlite::Error> {
+    let mut statement = db.prepare_cached(INSERT_OPERATION)?;
+    for (operation, id) in inserts {
+        let answer = known.get(&operation.key).map(|known| known.decided.answer.encode());
+        statement.execute(params![
+            id.get(),
+            operation.key.as_str(),
+            operation.fingerprint.0,
+            operation.request.kind(),
+            operation.actor.user.as_str(),
+            operation.actor.session,
+            &*operation.actor.server,
+            booked_at,
+            answer,
+        ])?;
+    }
+    Ok(())
+}
+
+/// Inserts accounts that were opened, and updates the counters of those with new entries.
+fn write_accounts(
+    db: &Connection,
+    books: &Books,
+    inserts: &[(&Operation, OperationId)],
+    booked_at: UnixMs,
+) -> Result<(), rusqlite::Error> {
+    let written = books.written();
+    let users: HashMap<OperationId, &str> =
+        inserts.iter().map(|(operation, id)| (*id, operation.actor.user.as_str())).collect();
+    let mut opened = BTreeSet::new();
+    for (number, operation) in &written.opened {
+        let Some(account) = books.accounts().get(number) else { continue };
+        opened.insert(*number);
+        db.prepare_cached(INSERT_ACCOUNT)?.execute(params![
+            number.get(),
+            account.customer.get(),
+            account.kind.as_str(),
+            account.currency.code(),
+            account.status.as_str(),
+            account.overdraft_minor,
+            account.debits_posted,
+            account.credits_posted,
+            account.entry_count,
+            booked_at,
+        ])?;
+        let user = users.get(operation);
+        db.prepare_cached(INSERT_ACCOUNT_LOG)?.execute(params![number.get(), booked_at, user])?;
+    }
+    let touched: BTreeSet<AccountNumber> = written
+        .entries
+        .iter()
+        .map(|entry| entry.account)
+        .filter(|number| !number.is_house() && !opened.contains(number))
+        .collect();
+    let mut statement = db.prepare_cached(UPDATE_ACCOUNT)?;
+    for number in touched {
+        let Some(account) = books.accounts().get(&number) else { continue };
+        statement.execute([
+            number.get(),
+            account.debits_posted,
+            account.credits_posted,
+            account.entry_count,
+        ])?;
+    }
+    Ok(())
+}
+
+fn write_transfers(
+    db: &Connection,
+    written: &Written,
+    booked_at: UnixMs,
+) -> Result<(), rusqlite::Error> {
+    let mut statement = db.prepare_cached(INSERT_TRANSFER)?;
+    for transfer in &written.transfers {
+        statement.execute(params![
+            transfer.id.get(),
+            transfer.operation.get(),
+            transfer.leg.debit.get(),
+            transfer.leg.credit.get(),
+            transfer.leg.amount.minor(),
+            transfer.leg.description.as_str(),
+        ])?;
+    }
+    // In the order of the tree they go into: neighbouring pages are written together.
+    let mut entries: Vec<_> = written.entries.iter().collect();
+    entries.sort_unstable_by_key(|entry| (entry.account, entry.number));
+    let mut statement = db.prepare_cached(INSERT_ENTRY)?;
+    for entry in entries {
+        statement.execute(params![
+            entry.account.get(),
+            entry.number,
+            entry.transfer.get(),
+            entry.signed_minor,
+            entry.balance_after,
+            booked_at,
+        ])?;
+    }
+    Ok(())
+}

@@ -1,0 +1,86 @@
+//! Sessions: in the database, so that one is valid on every server and nowhere after logout (I8).
+
+use std::sync::Arc;
+
+use ledger::{Role, UserId};
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use crate::clock::now_ms;
+use crate::error::Error;
+use crate::model::{NewSession, Session, SessionKind, TokenHash, UnixMs};
+use crate::sqlite::{classify, row};
+
+const INSERT: &str = "insert into sessions \
+     (token_hash, user, kind, created_at, expires_at, seen_at) values (?1, ?2, ?3, ?4, ?5, ?4)";
+const FIND: &str = "select s.id, s.user, t.name, t.role, s.kind, s.expires_at, s.seen_at \
+     from sessions s join staff t on t.user = s.user \
+     where s.token_hash = ?1 and s.ended_at is null and s.expires_at > ?2 and t.disabled = 0";
+const TOUCH: &str = "update sessions set seen_at = max(seen_at, ?2) where id = ?1";
+const END: &str = "update sessions set ended_at = ?2 where id = ?1 and ended_at is null";
+const END_ALL: &str = "update sessions set ended_at = ?2 where user = ?1 and ended_at is null";
+const END_ALL_IN_BROWSERS: &str = "update sessions set ended_at = ?2 \
+     where user = ?1 and kind = 'browser' and ended_at is null";
+
+pub(crate) fn create(db: &Connection, session: &NewSession) -> Result<i64, Error> {
+    let kind = match session.kind {
+        SessionKind::Browser => "browser",
+        SessionKind::Client => "client",
+    };
+    db.prepare_cached(INSERT)
+        .and_then(|mut statement| {
+            statement.insert(params![
+                session.token_hash,
+                session.user.as_str(),
+                kind,
+                now_ms(),
+                session.expires_at,
+            ])
+        })
+        .map_err(classify)
+}
+
+pub(crate) fn find(db: &Connection, token_hash: &TokenHash) -> Result<Option<Session>, Error> {
+    db.prepare_cached(FIND)
+        .and_then(|mut statement| {
+            statement.query_row(params![token_hash, now_ms()], session).optional()
+        })
+        .map_err(classify)
+}
+
+pub(crate) fn touch(db: &Connection, id: i64, now: UnixMs) -> Result<(), Error> {
+    execute(db, TOUCH, params![id, now])
+}
+
+pub(crate) fn end(db: &Connection, id: i64) -> Result<(), Error> {
+    execute(db, END, params![id, now_ms()])
+}
+
+pub(crate) fn end_all(db: &Connection, user: &UserId) -> Result<(), Error> {
+    execute(db, END_ALL, params![user.as_str(), now_ms()])
+}
+
+/// A new password ends what was signed in with the old one; tokens of programs live on.
+pub(crate) fn end_all_in_browsers(db: &Connection, user: &UserId) -> Result<(), Error> {
+    execute(db, END_ALL_IN_BROWSERS, params![user.as_str(), now_ms()])
+}
+
+fn execute(db: &Connection, sql: &str, params: impl rusqlite::Params) -> Result<(), Error> {
+    db.prepare_cached(sql).and_then(|mut statement| statement.execute(params)).map_err(classify)?;
+    Ok(())
+}
+
+fn session(found: &Row<'_>) -> Result<Session, rusqlite::Error> {
+    Ok(Session {
+        id: found.get(0)?,
+        user: row::user(found, 1)?,
+        name: Arc::from(found.get_ref(2)?.as_str()?),
+        role: row::word(found, 3, Role::parse)?,
+        kind: row::word(found, 4, |text| match text {
+            "browser" => Some(SessionKind::Browser),
+            "client" => Some(SessionKind::Client),
+            _ => None,
+        })?,
+        expires_at: found.get(5)?,
+        seen_at: found.get(6)?,
+    })
+}
