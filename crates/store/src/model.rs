@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
+use ledger::customer::{CustomerDetails, Ssn};
 use ledger::{
     AccountKind, AccountNumber, AccountStatus, Actor, Answer, Balance, Currency, CustomerNumber,
     CustomerStatus, OperationId, Role, TransferId, UserId,
 };
-use ledger::customer::{CustomerDetails, Ssn};
 
 /// A point in time: milliseconds since 1970-01-01 UTC.
 pub type UnixMs = i64;

@@ -92,11 +92,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::Unavailable`].
-    pub async fn customers(
-        &self,
-        after: Option<i64>,
-        limit: u32,
-    ) -> Result<Page<Customer>, Error> {
+    pub async fn customers(&self, after: Option<i64>, limit: u32) -> Result<Page<Customer>, Error> {
         self.inner.readers.read(move |db| sqlite::customers::list(db, after, limit)).await
     }
 

@@ -47,8 +47,8 @@ fn audit(
 ) -> Result<Report, rusqlite::Error> {
     let snapshot = db.transaction()?;
     let mut report = Report::default();
-    (report.accounts, report.operations, report.transfers, report.entries) = snapshot
-        .query_row(COUNTS, [], |row| {
+    (report.accounts, report.operations, report.transfers, report.entries) =
+        snapshot.query_row(COUNTS, [], |row| {
             Ok((count(row, 0)?, count(row, 1)?, count(row, 2)?, count(row, 3)?))
         })?;
     let total = report.accounts + 2 * report.entries + report.transfers + report.operations;

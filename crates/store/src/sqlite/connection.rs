@@ -70,8 +70,7 @@ pub(crate) fn lock(file: &File) -> Result<(), Error> {
 pub(crate) fn migrate(path: &Path) -> Result<usize, Error> {
     let lock_file = lock_file(path)?;
     lock(&lock_file)?;
-    let mut db =
-        open(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
+    let mut db = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
     let migrations = [("V1__books", include_str!("../../migrations/sqlite/0001_books.sql"))]
         .into_iter()
         .map(|(name, sql)| Migration::unapplied(name, sql))

@@ -23,8 +23,7 @@ const LIST: &str = "select c.number, c.ssn, c.name, c.address, c.age, c.state, c
      l.message, l.at from customers c \
      left join customer_log l on l.id = (select max(id) from customer_log where customer = c.number) \
      where c.number > ?1 order by c.number limit ?2";
-const UPDATE: &str =
-    "update customers set name = ?2, address = ?3, age = ?4 where number = ?1";
+const UPDATE: &str = "update customers set name = ?2, address = ?3, age = ?4 where number = ?1";
 const SET_STATUS: &str = "update customers set status = ?2 where number = ?1";
 const INSERT_LOG: &str =
     "insert into customer_log (customer, message, at, user) values (?1, ?2, ?3, ?4)";
@@ -34,9 +33,8 @@ pub(crate) fn create(
     actor: &Actor,
     customer: &NewCustomer,
 ) -> Result<Customer, Error> {
-    let known: bool = db
-        .query_row(SSN_KNOWN, [customer.ssn.reveal()], |row| row.get(0))
-        .map_err(classify)?;
+    let known: bool =
+        db.query_row(SSN_KNOWN, [customer.ssn.reveal()], |row| row.get(0)).map_err(classify)?;
     if known {
         return Err(Refusal::SsnTaken.into());
     }
@@ -46,8 +44,7 @@ pub(crate) fn create(
 }
 
 fn insert(db: &Connection, customer: &NewCustomer) -> Result<CustomerNumber, rusqlite::Error> {
-    let number: i64 =
-        db.query_row(NEXT_NUMBER, [CustomerNumber::FIRST], |row| row.get(0))?;
+    let number: i64 = db.query_row(NEXT_NUMBER, [CustomerNumber::FIRST], |row| row.get(0))?;
     db.prepare_cached(INSERT)?.execute(params![
         number,
         customer.ssn.reveal(),

@@ -72,8 +72,7 @@ fn first_booked_at(
     let (mut low, mut high) = (1, count + 1);
     while low < high {
         let middle = low + (high - low) / 2;
-        let booked_at: UnixMs =
-            statement.query_row([account.get(), middle], |row| row.get(0))?;
+        let booked_at: UnixMs = statement.query_row([account.get(), middle], |row| row.get(0))?;
         if booked_at < at {
             low = middle + 1;
         } else {
@@ -107,9 +106,9 @@ fn rows(
         let map = |row: &Row<'_>| entry(row, currency);
         match fourth {
             None => statement.query_map([account.get(), second, third], map)?.collect(),
-            Some(fourth) => statement
-                .query_map(params![account.get(), second, third, fourth], map)?
-                .collect(),
+            Some(fourth) => {
+                statement.query_map(params![account.get(), second, third, fourth], map)?.collect()
+            }
         }
     };
     read().map_err(classify)

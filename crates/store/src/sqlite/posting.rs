@@ -174,8 +174,7 @@ fn load<'a>(
 const ACCOUNT: &str = "select a.number, a.customer, a.kind, a.currency, a.status, c.status, \
      a.overdraft, a.debits_posted, a.credits_posted, a.debits_pending, a.entry_count \
      from accounts a join customers c on c.number = a.customer where a.number = ?1";
-const OPEN_ACCOUNTS_OF: &str =
-    "select a.number, a.customer, a.kind, a.currency, a.status, c.status, \
+const OPEN_ACCOUNTS_OF: &str = "select a.number, a.customer, a.kind, a.currency, a.status, c.status, \
      a.overdraft, a.debits_posted, a.credits_posted, a.debits_pending, a.entry_count \
      from accounts a join customers c on c.number = a.customer \
      where a.customer = ?1 and a.status = 'open'";

@@ -50,13 +50,12 @@ impl Readers {
         for _ in 0..THREADS {
             let db = open_reader(path)?;
             let shared = Arc::clone(&shared);
-            thread::Builder::new()
-                .name("reader".into())
-                .spawn(move || work(&shared, db))
-                .map_err(|source| Error::Unavailable {
+            thread::Builder::new().name("reader".into()).spawn(move || work(&shared, db)).map_err(
+                |source| Error::Unavailable {
                     reason: "a reader thread cannot be started",
                     source: Some(Box::new(source)),
-                })?;
+                },
+            )?;
         }
         Ok(Self { shared })
     }

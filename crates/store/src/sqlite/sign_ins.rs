@@ -36,9 +36,10 @@ pub(crate) fn gate(db: &Connection, user: &str, address: &str) -> Result<SignInG
     let locked_until: Option<UnixMs> = db
         .prepare_cached(LOCKED_UNTIL)
         .and_then(|mut statement| {
-            statement.query_row(params![subject("user", user), subject("address", address)], |row| {
-                row.get(0)
-            })
+            statement
+                .query_row(params![subject("user", user), subject("address", address)], |row| {
+                    row.get(0)
+                })
         })
         .map_err(classify)?;
     let wait_ms = locked_until.unwrap_or(0).saturating_sub(now_ms());

@@ -116,9 +116,8 @@ fn check_transfer(report: &mut Report, operation: &Operation, transfer: &Transfe
 
 /// What the answer must say of a transfer that is in the books.
 fn seen_as(transfer: &Transfer, legs: &[Entry]) -> LegAnswer {
-    let after = |account| {
-        legs.iter().find(|leg| leg.account == account).and_then(|leg| leg.balance)
-    };
+    let after =
+        |account| legs.iter().find(|leg| leg.account == account).and_then(|leg| leg.balance);
     LegAnswer::Accepted {
         transfer: TransferId::new(transfer.id),
         debit_after: after(transfer.debit),

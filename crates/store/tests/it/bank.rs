@@ -1,0 +1,114 @@
+//! A small bank for tests: a fresh database with staff, customers and accounts.
+
+use std::sync::Arc;
+
+use ledger::customer::CustomerFields;
+use ledger::operation::{Description, Opening};
+use ledger::{
+    AccountKind, AccountNumber, Actor, Amount, Answer, Currency, CustomerNumber, IdempotencyKey,
+    Leg, LegAnswer, NewCustomer, Operation, Request, Role, UserId,
+};
+use store::{DatabaseUrl, Decided, NewSession, Outcome, SessionKind, Staff, Store};
+
+pub(crate) struct Bank {
+    pub(crate) folder: tempfile::TempDir,
+    pub(crate) url: DatabaseUrl,
+    pub(crate) store: Store,
+    pub(crate) actor: Actor,
+}
+
+impl Bank {
+    pub(crate) async fn open() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let url = DatabaseUrl::file(folder.path().join("bank.db"));
+        store::migrate(&url).unwrap();
+        let store = Store::open(&url).unwrap();
+        let user = UserId::parse("C00000001").unwrap();
+        let staff = Staff {
+            user: user.clone(),
+            name: "ramesh".into(),
+            role: Role::Executive,
+            password_hash: "hash".into(),
+            password_generated: true,
+            disabled: false,
+        };
+        assert!(store.add_staff(staff).await.unwrap());
+        let session = NewSession {
+            token_hash: [1; 32],
+            user: user.clone(),
+            kind: SessionKind::Client,
+            expires_at: i64::MAX,
+        };
+        let session = store.create_session(session).await.unwrap();
+        let actor = Actor { user, session, server: Arc::from("test") };
+        Self { folder, url, store, actor }
+    }
+
+    pub(crate) async fn customer(&self, index: u32) -> CustomerNumber {
+        let ssn = format!("{index:09}");
+        let fields = CustomerFields {
+            ssn: &ssn,
+            name: "Ada",
+            address: "1 Way",
+            age: "36",
+            state: "NJ",
+            city: "Newark",
+        };
+        let customer = NewCustomer::parse(&fields).ok().unwrap();
+        self.store.create_customer(&self.actor, customer).await.unwrap().number
+    }
+
+    pub(crate) async fn account(&self, index: u32, cents: i64) -> AccountNumber {
+        let customer = self.customer(index).await;
+        let key = format!("open-{index}");
+        match self.post(&key, opening(customer, AccountKind::Current, cents)).await.answer {
+            Answer::Opened { account, .. } => account,
+            other => panic!("not opened: {other:?}"),
+        }
+    }
+
+    pub(crate) async fn try_post(&self, key: &str, request: Request) -> Outcome {
+        let key = IdempotencyKey::parse(key).unwrap();
+        self.store.post(Operation::new(key, request, self.actor.clone())).await.unwrap()
+    }
+
+    pub(crate) async fn post(&self, key: &str, request: Request) -> Decided {
+        match self.try_post(key, request).await {
+            Outcome::Decided(decided) => decided,
+            Outcome::KeyReused => panic!("key {key} was used for another request"),
+        }
+    }
+
+    pub(crate) async fn balance(&self, account: AccountNumber) -> i64 {
+        self.store.account(account).await.unwrap().unwrap().account.balance_minor()
+    }
+
+    pub(crate) fn audit(&self) -> store::audit::Report {
+        store::audit::run(&self.url, |_| ()).unwrap()
+    }
+}
+
+pub(crate) fn usd(cents: i64) -> Amount {
+    Amount::try_new(cents, Currency::Usd).unwrap()
+}
+
+pub(crate) fn opening(customer: CustomerNumber, kind: AccountKind, cents: i64) -> Request {
+    Request::Open(Opening {
+        customer,
+        kind,
+        currency: Currency::Usd,
+        overdraft_minor: 0,
+        deposit: (cents > 0).then(|| usd(cents)),
+    })
+}
+
+pub(crate) fn leg(debit: AccountNumber, credit: AccountNumber, cents: i64) -> Leg {
+    Leg { debit, credit, amount: usd(cents), description: Description::default() }
+}
+
+pub(crate) fn only_leg(decided: &Decided) -> LegAnswer {
+    match &decided.answer {
+        Answer::Legs(legs) => legs[0],
+        other => panic!("no legs: {other:?}"),
+    }
+}

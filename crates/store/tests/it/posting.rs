@@ -1,0 +1,212 @@
+//! Posting: exactly once, in order, under concurrency, over several writers of one file.
+
+use ledger::operation::Description;
+use ledger::{AccountKind, Answer, Currency, LegAnswer, Refusal, Request};
+use store::{Outcome, Period, Store};
+
+use crate::bank::{Bank, leg, only_leg, opening, usd};
+
+#[tokio::test]
+async fn a_key_has_one_effect_and_one_answer() {
+    let bank = Bank::open().await;
+    let account = bank.account(1, 100).await;
+    let deposit = || Request::deposit(account, usd(10), Description::default());
+    let first = bank.post("k", deposit()).await;
+    let second = bank.post("k", deposit()).await;
+    assert!(!first.replayed && second.replayed);
+    assert_eq!((first.operation, first.booked_at), (second.operation, second.booked_at));
+    assert_eq!(first.answer, second.answer);
+    let other = Request::deposit(account, usd(11), Description::default());
+    assert_eq!(bank.try_post("k", other).await, Outcome::KeyReused);
+    assert_eq!(bank.balance(account).await, 110);
+    assert!(bank.audit().is_sound());
+}
+
+#[tokio::test]
+async fn a_refusal_is_remembered_under_its_key() {
+    let bank = Bank::open().await;
+    let account = bank.account(1, 100).await;
+    let withdraw = || Request::withdrawal(account, usd(101), Description::default());
+    let refused = LegAnswer::Refused(Refusal::InsufficientFunds);
+    assert_eq!(only_leg(&bank.post("w", withdraw()).await), refused);
+    bank.post("d", Request::deposit(account, usd(50), Description::default())).await;
+    assert_eq!(only_leg(&bank.post("w", withdraw()).await), refused, "no second chance");
+    assert_eq!(bank.balance(account).await, 150);
+}
+
+/// Four stores on one file stand for four servers.
+#[tokio::test(flavor = "multi_thread")]
+async fn concurrent_postings_over_four_writers_keep_every_cent() {
+    let bank = Bank::open().await;
+    let left = bank.account(1, 100_000).await;
+    let right = bank.account(2, 100_000).await;
+    let stores: Vec<Store> = (0..4).map(|_| Store::open(&bank.url).unwrap()).collect();
+    let mut tasks = tokio::task::JoinSet::new();
+    for index in 0..400 {
+        let store = stores[index % 4].clone();
+        let actor = bank.actor.clone();
+        // Each key is used twice, from two servers at once.
+        let key = ledger::IdempotencyKey::parse(&format!("t-{}", index / 2)).unwrap();
+        let (from, to) = if (index / 2) % 2 == 0 { (left, right) } else { (right, left) };
+        let request = Request::Transfer(leg(from, to, 10));
+        tasks.spawn(async move {
+            store.post(ledger::Operation::new(key, request, actor)).await.unwrap()
+        });
+    }
+    let outcomes = tasks.join_all().await;
+    let fresh = outcomes
+        .iter()
+        .filter(|outcome| matches!(outcome, Outcome::Decided(decided) if !decided.replayed))
+        .count();
+    assert_eq!(fresh, 200);
+    assert_eq!((bank.balance(left).await, bank.balance(right).await), (100_000, 100_000));
+    let report = bank.audit();
+    assert!(report.is_sound(), "{:?}", report.findings().collect::<Vec<_>>());
+    assert_eq!(report.transfers, 202);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn concurrent_withdrawals_stop_at_the_floor() {
+    let bank = Bank::open().await;
+    let account = bank.account(1, 100_00).await;
+    let posts = (0..20).map(|index| {
+        let request = Request::withdrawal(account, usd(100_00), Description::default());
+        let key = format!("w-{index}");
+        let bank = &bank;
+        async move { only_leg(&bank.post(&key, request).await) }
+    });
+    let legs = futures_join(posts).await;
+    let paid = legs.iter().filter(|leg| matches!(leg, LegAnswer::Accepted { .. })).count();
+    assert_eq!((paid, bank.balance(account).await), (1, 0));
+}
+
+async fn futures_join<F: Future>(futures: impl IntoIterator<Item = F>) -> Vec<F::Output> {
+    let mut outputs = Vec::new();
+    let mut pending: Vec<_> = futures.into_iter().map(Box::pin).collect();
+    std::future::poll_fn(move |context| {
+        pending.retain_mut(|future| match future.as_mut().poll(context) {
+            std::task::Poll::Ready(output) => {
+                outputs.push(output);
+                false
+            }
+            std::task::Poll::Pending => true,
+        });
+        match pending.is_empty() {
+            true => std::task::Poll::Ready(std::mem::take(&mut outputs)),
+            false => std::task::Poll::Pending,
+        }
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_batch_accepts_and_refuses_each_on_its_own() {
+    let bank = Bank::open().await;
+    let (left, right) = (bank.account(1, 100).await, bank.account(2, 0).await);
+    let legs = vec![leg(left, right, 60), leg(left, right, 60), leg(right, left, 10)];
+    let first = bank.post("b", Request::Batch(legs.clone())).await;
+    let Answer::Legs(answers) = &first.answer else { panic!("{first:?}") };
+    assert_eq!(answers[1], LegAnswer::Refused(Refusal::InsufficientFunds));
+    assert!(matches!(
+        answers[2],
+        LegAnswer::Accepted { debit_after: Some(50), credit_after: Some(50), .. }
+    ));
+    assert_eq!(bank.post("b", Request::Batch(legs)).await.answer, first.answer);
+    assert_eq!((bank.balance(left).await, bank.balance(right).await), (50, 50));
+}
+
+#[tokio::test]
+async fn one_savings_account_for_a_customer_and_no_business_when_deactivated() {
+    let bank = Bank::open().await;
+    let customer = bank.customer(1).await;
+    let open = || opening(customer, AccountKind::Savings, 500);
+    let Answer::Opened { account, .. } = bank.post("a", open()).await.answer else {
+        panic!("not opened")
+    };
+    let second = bank.post("b", open()).await.answer;
+    assert_eq!(second, Answer::OpenRefused(Refusal::AccountKindTaken));
+    bank.store
+        .set_customer_status(&bank.actor, customer, ledger::CustomerStatus::Deactivated)
+        .await
+        .unwrap();
+    let refused = LegAnswer::Refused(Refusal::CustomerDeactivated);
+    let deposit = Request::deposit(account, usd(1), Description::default());
+    assert_eq!(only_leg(&bank.post("d", deposit).await), refused);
+    let current = opening(customer, AccountKind::Current, 0);
+    let third = bank.post("c", current).await.answer;
+    assert_eq!(third, Answer::OpenRefused(Refusal::CustomerDeactivated));
+}
+
+#[tokio::test]
+async fn accounts_close_at_zero_and_reopen_once() {
+    let bank = Bank::open().await;
+    let account = bank.account(1, 100).await;
+    let refusal = |result: Result<store::AccountView, store::Error>| match result {
+        Err(store::Error::Rejected(refusal)) => refusal,
+        other => panic!("{other:?}"),
+    };
+    let closed = bank.store.close_account(&bank.actor, account).await;
+    assert_eq!(refusal(closed), Refusal::BalanceNotZero);
+    bank.post("w", Request::withdrawal(account, usd(100), Description::default())).await;
+    bank.store.close_account(&bank.actor, account).await.unwrap();
+    let deposit = Request::deposit(account, usd(1), Description::default());
+    let leg = only_leg(&bank.post("d", deposit).await);
+    assert_eq!(leg, LegAnswer::Refused(Refusal::AccountClosed));
+    let view = bank.store.reactivate_account(&bank.actor, account).await.unwrap();
+    assert_eq!(view.message, "Account reactivated");
+    let again = bank.store.reactivate_account(&bank.actor, account).await;
+    assert_eq!(refusal(again), Refusal::AccountOpen);
+}
+
+#[tokio::test]
+async fn statements_open_and_close_with_the_right_balances() {
+    let bank = Bank::open().await;
+    let account = bank.account(1, 100).await;
+    for index in 1..=9 {
+        let request = Request::deposit(account, usd(index), Description::default());
+        bank.post(&format!("d-{index}"), request).await;
+    }
+    let all = bank.store.statement(account, Period::Last(999)).await.unwrap().unwrap();
+    assert_eq!((all.opening.minor(), all.entries.len(), all.closing.minor()), (0, 10, 145));
+    let last = bank.store.statement(account, Period::Last(3)).await.unwrap().unwrap();
+    assert_eq!((last.opening.minor(), last.entries[0].number, last.closing.minor()), (121, 8, 145));
+    let from = all.entries[4].booked_at;
+    let period = Period::Between(from, i64::MAX);
+    let some = bank.store.statement(account, period).await.unwrap().unwrap();
+    assert!(some.entries.iter().all(|entry| entry.booked_at >= from));
+    let before = Period::Between(i64::MIN, from);
+    let before = bank.store.statement(account, before).await.unwrap().unwrap();
+    assert_eq!(before.closing, some.opening);
+    assert_eq!(before.entries.len() + some.entries.len(), 10);
+    let page = bank.store.entries(account, None, 4).await.unwrap().unwrap();
+    assert_eq!((page.rows[0].number, page.next), (10, Some(7)));
+    let page = bank.store.entries(account, page.next, 100).await.unwrap().unwrap();
+    assert_eq!((page.rows[0].number, page.rows.len(), page.next), (6, 6, None));
+}
+
+#[tokio::test]
+async fn house_accounts_balance_with_and_without_their_mark() {
+    let bank = Bank::open().await;
+    let account = bank.account(1, 100).await;
+    let cash = |balances: Vec<store::HouseBalance>| balances[0].balance.minor();
+    assert_eq!(cash(bank.store.house_balances().await.unwrap()), -100);
+    bank.store.roll_up_house().await.unwrap();
+    assert_eq!(cash(bank.store.house_balances().await.unwrap()), -100);
+    bank.post("w", Request::withdrawal(account, usd(30), Description::default())).await;
+    assert_eq!(cash(bank.store.house_balances().await.unwrap()), -70);
+    bank.store.roll_up_house().await.unwrap();
+    bank.store.roll_up_house().await.unwrap();
+    let balances = bank.store.house_balances().await.unwrap();
+    assert_eq!((balances.len(), cash(balances)), (1, -70));
+    assert!(bank.audit().is_sound());
+}
+
+#[tokio::test]
+async fn currencies_do_not_mix() {
+    let bank = Bank::open().await;
+    let account = bank.account(1, 100).await;
+    let yen = ledger::Amount::try_new(5, Currency::Jpy).unwrap();
+    let deposit = Request::deposit(account, yen, Description::default());
+    let leg = only_leg(&bank.post("y", deposit).await);
+    assert_eq!(leg, LegAnswer::Refused(Refusal::CurrencyMismatch));
+}
