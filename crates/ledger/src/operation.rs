@@ -238,7 +238,7 @@ refusals! {
     /// No such customer.
     CustomerUnknown = 8, "customer-unknown", "there is no such customer";
     /// One savings and one current account a customer.
-    AccountKindTaken = 9, "account-kind-taken", "the customer already has an open account of this kind";
+    AccountKindTaken = 9, "account-kind-taken", "the customer has an open account of this kind";
     /// Accounts close at zero.
     BalanceNotZero = 10, "balance-not-zero", "the account's balance is not zero";
     /// Accounts close without holds.

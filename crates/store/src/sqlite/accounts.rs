@@ -8,24 +8,24 @@ use crate::error::Error;
 use crate::model::{AccountView, AuditEvent, Page};
 use crate::sqlite::{classify, logs, row};
 
-const FIND: &str = "select a.number, a.customer, a.kind, a.currency, a.status, c.status, \
-     a.overdraft, a.debits_posted, a.credits_posted, a.debits_pending, a.entry_count, \
-     a.opened_at, l.message, l.at \
-     from accounts a join customers c on c.number = a.customer \
-     left join account_log l on l.id = (select max(id) from account_log where account = a.number) \
-     where a.number = ?1";
-const OF_CUSTOMER: &str = "select a.number, a.customer, a.kind, a.currency, a.status, c.status, \
-     a.overdraft, a.debits_posted, a.credits_posted, a.debits_pending, a.entry_count, \
-     a.opened_at, l.message, l.at \
-     from accounts a join customers c on c.number = a.customer \
-     left join account_log l on l.id = (select max(id) from account_log where account = a.number) \
-     where a.customer = ?1 order by a.number";
-const LIST: &str = "select a.number, a.customer, a.kind, a.currency, a.status, c.status, \
-     a.overdraft, a.debits_posted, a.credits_posted, a.debits_pending, a.entry_count, \
-     a.opened_at, l.message, l.at \
-     from accounts a join customers c on c.number = a.customer \
-     left join account_log l on l.id = (select max(id) from account_log where account = a.number) \
-     where a.number > ?1 and a.customer is not null order by a.number limit ?2";
+/// The columns that [`view`] reads; `$tail` picks and orders the rows.
+macro_rules! select_views {
+    ($tail:literal) => {
+        concat!(
+            "select a.number, a.customer, a.kind, a.currency, a.status, c.status, a.overdraft, ",
+            "a.debits_posted, a.credits_posted, a.debits_pending, a.entry_count, a.opened_at, ",
+            "l.message, l.at from accounts a join customers c on c.number = a.customer ",
+            "left join account_log l ",
+            "on l.id = (select max(id) from account_log where account = a.number) ",
+            $tail
+        )
+    };
+}
+
+const FIND: &str = select_views!("where a.number = ?1");
+const OF_CUSTOMER: &str = select_views!("where a.customer = ?1 order by a.number");
+const LIST: &str =
+    select_views!("where a.number > ?1 and a.customer is not null order by a.number limit ?2");
 const SET_STATUS: &str = "update accounts set status = ?2 where number = ?1";
 const INSERT_LOG: &str =
     "insert into account_log (account, message, at, user) values (?1, ?2, ?3, ?4)";

@@ -14,15 +14,21 @@ const INSERT: &str = "insert into customers \
      values (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'active', ?8)";
 const NEXT_NUMBER: &str = "select coalesce(max(number) + 1, ?1) from customers";
 const SSN_KNOWN: &str = "select exists (select 1 from customers where ssn = ?1)";
-const FIND: &str = "select c.number, c.ssn, c.name, c.address, c.age, c.state, c.city, c.status, \
-     l.message, l.at from customers c \
-     left join customer_log l on l.id = (select max(id) from customer_log where customer = c.number) \
-     where c.number = ?1";
+/// The columns that [`customer`] reads; `$tail` picks and orders the rows.
+macro_rules! select_customers {
+    ($tail:literal) => {
+        concat!(
+            "select c.number, c.ssn, c.name, c.address, c.age, c.state, c.city, c.status, ",
+            "l.message, l.at from customers c left join customer_log l ",
+            "on l.id = (select max(id) from customer_log where customer = c.number) ",
+            $tail
+        )
+    };
+}
+
+const FIND: &str = select_customers!("where c.number = ?1");
+const LIST: &str = select_customers!("where c.number > ?1 order by c.number limit ?2");
 const FIND_BY_SSN: &str = "select number from customers where ssn = ?1";
-const LIST: &str = "select c.number, c.ssn, c.name, c.address, c.age, c.state, c.city, c.status, \
-     l.message, l.at from customers c \
-     left join customer_log l on l.id = (select max(id) from customer_log where customer = c.number) \
-     where c.number > ?1 order by c.number limit ?2";
 const UPDATE: &str = "update customers set name = ?2, address = ?3, age = ?4 where number = ?1";
 const SET_STATUS: &str = "update customers set status = ?2 where number = ?1";
 const INSERT_LOG: &str =

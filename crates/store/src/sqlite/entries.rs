@@ -4,21 +4,29 @@
 //! is found by halving the numbers: no index on time is kept.
 
 use ledger::{AccountNumber, Balance, Currency, OperationId, TransferId};
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, Params, Row};
 
 use crate::STATEMENT_ENTRIES_MAX;
 use crate::error::Error;
 use crate::model::{Entry, Page, Period, Statement, UnixMs};
 use crate::sqlite::{accounts, classify};
 
-const NEWEST: &str = "select e.number, e.transfer, t.operation, e.booked_at, t.description, o.kind, \
-     case when t.debit = e.account then t.credit else t.debit end, e.amount, e.balance \
-     from entries e join transfers t on t.id = e.transfer join operations o on o.id = t.operation \
-     where e.account = ?1 and e.number < ?2 order by e.number desc limit ?3";
-const BETWEEN: &str = "select e.number, e.transfer, t.operation, e.booked_at, t.description, o.kind, \
-     case when t.debit = e.account then t.credit else t.debit end, e.amount, e.balance \
-     from entries e join transfers t on t.id = e.transfer join operations o on o.id = t.operation \
-     where e.account = ?1 and e.number >= ?2 and e.number < ?3 order by e.number limit ?4";
+/// The columns that [`entry`] reads; `$tail` picks and orders the rows.
+macro_rules! select_entries {
+    ($tail:literal) => {
+        concat!(
+            "select e.number, e.transfer, t.operation, e.booked_at, t.description, o.kind, ",
+            "case when t.debit = e.account then t.credit else t.debit end, e.amount, e.balance ",
+            "from entries e join transfers t on t.id = e.transfer ",
+            "join operations o on o.id = t.operation where e.account = ?1 ",
+            $tail
+        )
+    };
+}
+
+const NEWEST: &str = select_entries!("and e.number < ?2 order by e.number desc limit ?3");
+const BETWEEN: &str =
+    select_entries!("and e.number >= ?2 and e.number < ?3 order by e.number limit ?4");
 const BOOKED_AT: &str = "select booked_at from entries where account = ?1 and number = ?2";
 const BALANCE_AT: &str = "select balance from entries where account = ?1 and number = ?2";
 
@@ -32,7 +40,7 @@ pub(crate) fn list(
     let Some(view) = accounts::find(&db, account)? else { return Ok(None) };
     let currency = view.account.currency;
     let before = before.unwrap_or(i64::MAX);
-    let rows = rows(&db, NEWEST, account, currency, (before, i64::from(limit) + 1, None))?;
+    let rows = rows(&db, NEWEST, [account.get(), before, i64::from(limit) + 1], currency)?;
     Ok(Some(Page::cut(rows, limit, |entry| entry.number)))
 }
 
@@ -53,7 +61,7 @@ pub(crate) fn statement(
     };
     let limit = i64::from(STATEMENT_ENTRIES_MAX);
     let currency = account.account.currency;
-    let entries = rows(&db, BETWEEN, number, currency, (first, end, Some(limit)))?;
+    let entries = rows(&db, BETWEEN, [number.get(), first, end, limit], currency)?;
     let opening = balance_at(&db, number, first - 1).map_err(classify)?;
     let opening = Balance::new(opening, currency);
     let closing = entries.last().map_or(opening, |entry| entry.balance);
@@ -97,19 +105,11 @@ fn balance_at(
 fn rows(
     db: &Connection,
     sql: &str,
-    account: AccountNumber,
+    params: impl Params,
     currency: Currency,
-    (second, third, fourth): (i64, i64, Option<i64>),
 ) -> Result<Vec<Entry>, Error> {
     let read = || -> Result<Vec<Entry>, rusqlite::Error> {
-        let mut statement = db.prepare_cached(sql)?;
-        let map = |row: &Row<'_>| entry(row, currency);
-        match fourth {
-            None => statement.query_map([account.get(), second, third], map)?.collect(),
-            Some(fourth) => {
-                statement.query_map(params![account.get(), second, third, fourth], map)?.collect()
-            }
-        }
+        db.prepare_cached(sql)?.query_map(params, |row| entry(row, currency))?.collect()
     };
     read().map_err(classify)
 }

@@ -21,6 +21,20 @@ const MARKS: &str = "select coalesce((select max(id) from operations), 0), \
      (select max(number) from accounts), \
      coalesce((select booked_at from operations order by id desc limit 1), 0)";
 const STORED: &str = "select id, fingerprint, booked_at, answer from operations where key = ?1";
+/// The columns that [`row::account`] reads; `$tail` picks the rows.
+macro_rules! select_accounts {
+    ($tail:literal) => {
+        concat!(
+            "select a.number, a.customer, a.kind, a.currency, a.status, c.status, a.overdraft, ",
+            "a.debits_posted, a.credits_posted, a.debits_pending, a.entry_count ",
+            "from accounts a join customers c on c.number = a.customer where ",
+            $tail
+        )
+    };
+}
+
+const ACCOUNT: &str = select_accounts!("a.number = ?1");
+const OPEN_ACCOUNTS_OF: &str = select_accounts!("a.customer = ?1 and a.status = 'open'");
 const CUSTOMER_STATUS: &str = "select status from customers where number = ?1";
 const INSERT_OPERATION: &str = "insert into operations \
      (id, key, fingerprint, kind, user, session, server, booked_at, answer) \
@@ -170,14 +184,6 @@ fn load<'a>(
     }
     Ok(())
 }
-
-const ACCOUNT: &str = "select a.number, a.customer, a.kind, a.currency, a.status, c.status, \
-     a.overdraft, a.debits_posted, a.credits_posted, a.debits_pending, a.entry_count \
-     from accounts a join customers c on c.number = a.customer where a.number = ?1";
-const OPEN_ACCOUNTS_OF: &str = "select a.number, a.customer, a.kind, a.currency, a.status, c.status, \
-     a.overdraft, a.debits_posted, a.credits_posted, a.debits_pending, a.entry_count \
-     from accounts a join customers c on c.number = a.customer \
-     where a.customer = ?1 and a.status = 'open'";
 
 fn write_operations(
     db: &Connection,

@@ -68,9 +68,9 @@ async fn concurrent_postings_over_four_writers_keep_every_cent() {
 #[tokio::test(flavor = "multi_thread")]
 async fn concurrent_withdrawals_stop_at_the_floor() {
     let bank = Bank::open().await;
-    let account = bank.account(1, 100_00).await;
+    let account = bank.account(1, 10_000).await;
     let posts = (0..20).map(|index| {
-        let request = Request::withdrawal(account, usd(100_00), Description::default());
+        let request = Request::withdrawal(account, usd(10_000), Description::default());
         let key = format!("w-{index}");
         let bank = &bank;
         async move { only_leg(&bank.post(&key, request).await) }

@@ -1,0 +1,111 @@
+//! `ballast`: a retail bank that stays up, in one program.
+//!
+//! This crate reads arguments and the environment, wires the other crates together, prints, and
+//! sets exit codes: 0 fine, 1 found a problem, 2 could not run, 64 wrong usage. stdout is data,
+//! stderr is for people. Deliberately not here: anything that could be called by another crate.
+
+mod bank;
+mod commands;
+mod database;
+mod output;
+mod process;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Wrong usage, as in BSD's sysexits(3).
+const EXIT_USAGE: u8 = 64;
+const EXIT_COULD_NOT_RUN: u8 = 2;
+
+/// A retail bank that stays up: servers, balancers, ledger, and the drills that prove it.
+#[derive(Parser)]
+#[command(name = "ballast", version, max_term_width = 100, after_help = EXAMPLES)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLES: &str = "Begin with:
+  ballast up                      start the whole bank here and open the address it prints
+  ballast replay --generate 50 --seed 1 --output day.csv
+  ballast replay day.csv          post a file of transactions and compare every balance
+  ballast audit                   prove the books
+  ballast bench transfers         measure it
+
+Exit codes: 0 fine, 1 found a problem, 2 could not run, 64 wrong usage.";
+
+#[derive(Subcommand)]
+enum Command {
+    /// Start the whole deployment on this machine
+    Up(commands::up::UpArgs),
+    /// Stop the deployment that runs here
+    Down(commands::down::DownArgs),
+    /// Show what runs where
+    Ps(commands::ps::PsArgs),
+    /// Run one application server (`up` starts these)
+    Serve(commands::serve::ServeArgs),
+    /// Run one load balancer or the front door (`up` starts these)
+    Balancer(commands::balancer::BalancerArgs),
+    /// Bring a database to this version
+    Migrate(commands::migrate::MigrateArgs),
+    /// Prove the books: every invariant, exit 1 if one is broken
+    Audit(commands::audit::AuditArgs),
+    /// Add, list and disable staff; make tokens for programs
+    Staff(commands::staff::StaffArgs),
+    /// Post a file of transactions through the front door and compare every balance
+    Replay(commands::replay::ReplayArgs),
+    /// Measure the bank with the numbers that make it comparable
+    Bench(commands::bench::BenchArgs),
+}
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let code = if error.use_stderr() { EXIT_USAGE } else { 0 };
+            // A closed stdout is the reader's choice.
+            let _ = error.print();
+            return ExitCode::from(code);
+        }
+    };
+    match run(cli.command) {
+        Ok(code) => code,
+        Err(error) => {
+            output::problem(&format!("{error:#}"));
+            ExitCode::from(EXIT_COULD_NOT_RUN)
+        }
+    }
+}
+
+fn run(command: Command) -> anyhow::Result<ExitCode> {
+    // The balancer brings its own runtime; everything else runs on one of ours.
+    let command = match command {
+        Command::Balancer(args) => return commands::balancer::run(&args),
+        other => other,
+    };
+    // A server shares its machine with its database and neighbours: one thread does its HTTP,
+    // and the store has threads of its own.
+    let mut runtime = match command {
+        Command::Serve(_) => tokio::runtime::Builder::new_current_thread(),
+        _ => tokio::runtime::Builder::new_multi_thread(),
+    };
+    let runtime = runtime.enable_all().build()?;
+    runtime.block_on(async {
+        match command {
+            Command::Up(args) => commands::up::run(args).await,
+            Command::Down(args) => commands::down::run(args).await,
+            Command::Ps(args) => commands::ps::run(args).await,
+            Command::Serve(args) => commands::serve::run(args).await,
+            Command::Balancer(args) => commands::balancer::run(&args),
+            Command::Migrate(args) => commands::migrate::run(&args),
+            Command::Audit(args) => commands::audit::run(&args),
+            Command::Staff(args) => commands::staff::run(args).await,
+            Command::Replay(args) => commands::replay::run(args).await,
+            Command::Bench(args) => commands::bench::run(args).await,
+        }
+    })
+}
