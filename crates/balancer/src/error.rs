@@ -1,0 +1,31 @@
+//! Why a balancer could not start.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// Why a balancer could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The address cannot be listened on; usually something else does.
+    #[error("cannot listen on {address}")]
+    Listen {
+        /// The address of the configuration.
+        address: SocketAddr,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// The file of the access log cannot be opened.
+    #[error("cannot open the access log {}", path.display())]
+    AccessLog {
+        /// The path of the configuration.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// The system refused threads, timers or signals.
+    #[error("cannot start the runtime")]
+    Runtime(#[source] io::Error),
+}

@@ -1,0 +1,27 @@
+//! The load balancer of a region, and the front door between regions: one program, two roles.
+//!
+//! [`policy`] decides (pure, with time passed in); the data path is Pingora's, asked through its
+//! hooks. The wall of this crate: it knows HTTP but not the bank, so it cannot understand what it
+//! carries and cannot cheat. Not here: starting and stopping processes, arguments, log output.
+//!
+//! [`run`] is a whole process; [`Balancer`] is the same inside a runtime, for tests and drills.
+
+pub mod config;
+pub mod policy;
+
+mod access_log;
+mod check;
+mod error;
+mod metrics;
+mod proxy;
+mod reason;
+mod run;
+mod serve;
+mod shared;
+mod stats;
+mod status;
+
+pub use config::{Config, ConfigError};
+pub use error::Error;
+pub use run::run;
+pub use serve::Balancer;

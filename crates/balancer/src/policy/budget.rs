@@ -1,0 +1,84 @@
+//! The budget of repeats: a share of the requests of the last window, and a minimum.
+//!
+//! With everything failing, requests sent to servers stay within 1.2 times the requests of
+//! clients plus the minimum, so repeats cannot turn an overload into a collapse.
+
+use std::time::Duration;
+
+use super::Moment;
+use super::settings::Settings;
+
+const SLOTS: usize = 10;
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Slot {
+    requests: u64,
+    retries: u64,
+}
+
+#[derive(Debug)]
+pub(super) struct Budget {
+    percent: u64,
+    minimum: u64,
+    slot_length: Duration,
+    slots: [Slot; SLOTS],
+    /// Number of the current slot since the process began.
+    current: u128,
+    total: Slot,
+}
+
+impl Budget {
+    pub(super) fn new(settings: &Settings) -> Self {
+        let slots = u32::try_from(SLOTS).unwrap_or(1);
+        Self {
+            percent: u64::from(settings.retry_percent),
+            minimum: u64::from(settings.retry_minimum),
+            slot_length: (settings.retry_window / slots).max(Duration::from_millis(1)),
+            slots: [Slot::default(); SLOTS],
+            current: 0,
+            total: Slot::default(),
+        }
+    }
+
+    pub(super) fn on_request(&mut self, now: Moment) {
+        self.slot(now).requests += 1;
+        self.total.requests += 1;
+    }
+
+    /// Takes one repeat out of the budget, if there is one.
+    pub(super) fn take(&mut self, now: Moment) -> bool {
+        self.advance(now);
+        let allowed = (self.total.requests * self.percent / 100).max(self.minimum);
+        if self.total.retries >= allowed {
+            return false;
+        }
+        self.slot(now).retries += 1;
+        self.total.retries += 1;
+        true
+    }
+
+    fn slot(&mut self, now: Moment) -> &mut Slot {
+        self.advance(now);
+        let slots = u128::try_from(SLOTS).unwrap_or(1);
+        let position = usize::try_from(self.current % slots).unwrap_or(0);
+        #[expect(clippy::indexing_slicing, reason = "the position is taken modulo the length")]
+        &mut self.slots[position]
+    }
+
+    fn advance(&mut self, now: Moment) {
+        let number = now.as_nanos() / self.slot_length.as_nanos();
+        if number <= self.current {
+            return;
+        }
+        let slots = u128::try_from(SLOTS).unwrap_or(1);
+        for passed in (self.current + 1..=number).take(SLOTS) {
+            let position = usize::try_from(passed % slots).unwrap_or(0);
+            if let Some(slot) = self.slots.get_mut(position) {
+                self.total.requests -= slot.requests;
+                self.total.retries -= slot.retries;
+                *slot = Slot::default();
+            }
+        }
+        self.current = number;
+    }
+}

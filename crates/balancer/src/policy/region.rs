@@ -1,0 +1,108 @@
+//! Which region comes first, which was left, and when it is used again.
+//!
+//! A region is left when none of its servers is usable any more. It comes back when at least one
+//! has been usable without a break for the settled time (60 s for the front door: a region that
+//! flaps must not take its clients with it; nothing for a balancer that spilled to the other
+//! region). A region that was never in use has nothing to come back from and is used at once.
+
+use super::Moment;
+use super::server_set::ServerSet;
+use super::settings::{ServerSettings, Settings};
+
+#[derive(Debug)]
+struct Region {
+    name: Option<String>,
+    servers: ServerSet,
+    was_usable: bool,
+    left: bool,
+    well_since: Option<Moment>,
+}
+
+#[derive(Debug)]
+pub(super) struct Regions {
+    /// In the order of preference.
+    order: Vec<Region>,
+    one_pool: bool,
+    return_after: std::time::Duration,
+}
+
+impl Regions {
+    pub(super) fn new(settings: &Settings, servers: &[ServerSettings]) -> Self {
+        let mut order: Vec<Region> = Vec::new();
+        for (position, server) in servers.iter().enumerate() {
+            if let Some(region) = order.iter_mut().find(|region| region.name == server.region) {
+                region.servers.insert(position);
+            } else {
+                order.push(Region {
+                    name: server.region.clone(),
+                    servers: ServerSet::only(position),
+                    was_usable: false,
+                    left: false,
+                    well_since: None,
+                });
+            }
+        }
+        order.sort_by_key(|region| {
+            settings.preferred_region.is_some() && region.name != settings.preferred_region
+        });
+        if settings.preferred_region.is_none() {
+            order = merge(order);
+        }
+        Self { order, one_pool: settings.one_pool, return_after: settings.return_after }
+    }
+
+    /// The servers among which passive evidence may take out half.
+    pub(super) fn pool_of(&self, server: usize) -> ServerSet {
+        if self.one_pool {
+            return self.order.iter().fold(ServerSet::EMPTY, |all, region| all.or(region.servers));
+        }
+        self.order
+            .iter()
+            .map(|region| region.servers)
+            .find(|servers| servers.contains(server))
+            .unwrap_or(ServerSet::EMPTY)
+    }
+
+    /// The servers of the preferred region.
+    pub(super) fn home(&self) -> ServerSet {
+        self.order.first().map_or(ServerSet::EMPTY, |region| region.servers)
+    }
+
+    /// The candidates of the first region that is in use and has any.
+    pub(super) fn first_with_any(&mut self, candidates: ServerSet, now: Moment) -> ServerSet {
+        for region in &mut self.order {
+            if region.left
+                && region
+                    .well_since
+                    .is_some_and(|since| now.saturating_sub(since) >= self.return_after)
+            {
+                region.left = false;
+            }
+            let found = candidates.and(region.servers);
+            if !region.left && !found.is_empty() {
+                return found;
+            }
+        }
+        candidates
+    }
+
+    pub(super) fn on_change(&mut self, usable: ServerSet, now: Moment) {
+        for region in &mut self.order {
+            if usable.and(region.servers).is_empty() {
+                region.left |= region.was_usable;
+                region.well_since = None;
+            } else {
+                region.was_usable = true;
+                region.well_since.get_or_insert(now);
+            }
+        }
+    }
+}
+
+/// Without a preference there is one region with everything in it.
+fn merge(order: Vec<Region>) -> Vec<Region> {
+    let all = order.iter().fold(ServerSet::EMPTY, |all, region| all.or(region.servers));
+    let merged =
+        Region { name: None, servers: all, was_usable: false, left: false, well_since: None };
+    vec![merged]
+}

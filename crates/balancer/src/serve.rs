@@ -1,0 +1,250 @@
+//! A running balancer: listening, client connections, checks, drain.
+//!
+//! Listening and accepting are done here and not by Pingora's own server, which reports a taken
+//! port only in its log and stays alive, waits minutes on SIGTERM, and owns the process's signals.
+//! Guarantees: [`Balancer::start`] fails when the address cannot be listened on; after
+//! [`Balancer::drain`] no connection is accepted and every request in flight had its time.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use pingora::apps::HttpServerApp;
+use pingora::protocols::http::ServerSession;
+use pingora::protocols::l4::listener::Listener;
+use pingora::protocols::l4::stream::Stream;
+use pingora::proxy::HttpProxy;
+use pingora::server::configuration::ServerConf;
+use tokio::io::AsyncWriteExt;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+
+use crate::check;
+use crate::config::Config;
+use crate::error::Error;
+use crate::proxy::{Proxy, answer};
+use crate::shared::{Shared, WINDOW};
+
+/// Connections that may wait to be accepted. 1,024: a second of a storm of new clients.
+const BACKLOG: i32 = 1_024;
+/// Pause after accepting failed, which means that descriptors are used up.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// How long the connections that wait at the beginning of a drain are still accepted.
+const LAST_ACCEPTS: Duration = Duration::from_millis(20);
+
+/// A running balancer or front door.
+pub struct Balancer {
+    shared: Arc<Shared>,
+    proxy: Arc<HttpProxy<Proxy>>,
+    address: SocketAddr,
+    leave: watch::Sender<bool>,
+    accepting: JoinHandle<()>,
+    background: Vec<JoinHandle<()>>,
+    /// Ends when the last connection has ended.
+    connections: mpsc::Receiver<()>,
+}
+
+impl Balancer {
+    /// Listens and begins to check the servers. Must be called inside a tokio runtime.
+    ///
+    /// # Errors
+    /// The address is taken, or the access log cannot be opened.
+    #[expect(clippy::unused_async, reason = "listening needs a runtime, which async callers have")]
+    pub async fn start(config: Config) -> Result<Self, Error> {
+        let wanted = config.listen;
+        let listen = |source| Error::Listen { address: wanted, source };
+        let socket = listen_on(wanted).map_err(listen)?;
+        let address = socket.local_addr().map_err(listen)?;
+        let shared = Arc::new(Shared::new(config)?);
+        let proxy = Arc::new(proxy(&shared));
+        let (leave, leaving) = watch::channel(false);
+        let (alive, connections) = mpsc::channel(1);
+        let accepting = tokio::spawn(accept(
+            Listener::from(socket),
+            Arc::clone(&proxy),
+            Arc::clone(&shared),
+            leaving,
+            alive,
+        ));
+        let mut background: Vec<_> = (0..shared.upstreams.len())
+            .map(|server| tokio::spawn(check::watch(Arc::clone(&shared), server)))
+            .collect();
+        background.push(tokio::spawn(turn_windows(Arc::clone(&shared))));
+        Ok(Self { shared, proxy, address, leave, accepting, background, connections })
+    }
+
+    /// Where it listens; with port 0 in the configuration, the port that was taken.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Is a server usable, and this process not leaving?
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        self.shared.is_ready()
+    }
+
+    /// Takes a server out of the choice (or back in) without touching its requests in flight.
+    /// False when there is no server of that name.
+    #[must_use]
+    pub fn set_server_draining(&self, name: &str, draining: bool) -> bool {
+        let position = self.shared.upstreams.iter().position(|upstream| upstream.name == name);
+        let Some(server) = position else { return false };
+        self.shared.policy().set_draining(server, self.shared.now(), draining);
+        true
+    }
+
+    /// Stops accepting, lets requests in flight finish within the configured time, and ends.
+    /// True when all of them did.
+    pub async fn drain(mut self) -> bool {
+        self.shared.draining.store(true, Relaxed);
+        // A failed send means that the accepting task is gone, which is what is wanted.
+        let _ = self.leave.send(true);
+        let _ = (&mut self.accepting).await;
+        self.proxy.http_cleanup().await;
+        let limit = Duration::from_secs(self.shared.config.drain_seconds);
+        let finished = tokio::time::timeout(limit, self.connections.recv()).await.is_ok();
+        if !finished {
+            let open = self.shared.stats.connections_open.load(Relaxed);
+            tracing::warn!(connections.open = open, "left before all requests were finished");
+        }
+        finished
+    }
+}
+
+impl Drop for Balancer {
+    fn drop(&mut self) {
+        self.accepting.abort();
+        for task in &self.background {
+            task.abort();
+        }
+        if let Some(log) = self.shared.access_log.as_ref() {
+            log.close();
+        }
+    }
+}
+
+fn proxy(shared: &Arc<Shared>) -> HttpProxy<Proxy> {
+    let limits = shared.limits();
+    let mut conf = ServerConf::default();
+    conf.threads = shared.config.threads;
+    conf.upstream_keepalive_pool_size = limits.upstream_idle_max;
+    // The policy decides; this only ends a loop that would be a defect.
+    conf.max_retries = usize::try_from(limits.attempts_max).unwrap_or(1).saturating_add(1);
+    let mut proxy = HttpProxy::new(Proxy { shared: Arc::clone(shared) }, Arc::new(conf));
+    proxy.handle_init_modules();
+    proxy
+}
+
+fn listen_on(address: SocketAddr) -> io::Result<tokio::net::TcpListener> {
+    let domain = socket2::Domain::for_address(address);
+    let socket = socket2::Socket::new(domain, socket2::Type::STREAM, None)?;
+    // A restart must not wait for connections of the last process in TIME_WAIT.
+    socket.set_reuse_address(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    tokio::net::TcpListener::from_std(socket.into())
+}
+
+async fn accept(
+    listener: Listener,
+    proxy: Arc<HttpProxy<Proxy>>,
+    shared: Arc<Shared>,
+    mut leaving: watch::Receiver<bool>,
+    alive: mpsc::Sender<()>,
+) {
+    let shutdown = leaving.clone();
+    let open = |stream| connection(stream, &proxy, &shared, &shutdown, &alive);
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok(stream) => open(stream),
+                Err(error) => {
+                    tracing::error!(error.message = %error, "a connection cannot be accepted");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            },
+            _ = leaving.changed() => break,
+        }
+    }
+    // Who already waits in the backlog would be reset when the socket closes.
+    while let Ok(Ok(stream)) = tokio::time::timeout(LAST_ACCEPTS, listener.accept()).await {
+        open(stream);
+    }
+}
+
+fn connection(
+    mut stream: Stream,
+    proxy: &Arc<HttpProxy<Proxy>>,
+    shared: &Arc<Shared>,
+    shutdown: &watch::Receiver<bool>,
+    alive: &mpsc::Sender<()>,
+) {
+    let stats = &shared.stats;
+    let limit = u64::try_from(shared.limits().connections_max).unwrap_or(u64::MAX);
+    if stats.connections_open.load(Relaxed) >= limit {
+        stats.connections_refused.fetch_add(1, Relaxed);
+        tokio::spawn(async move {
+            // When this fails the client is gone.
+            let _ = stream.write_all(&answer::too_many_connections()).await;
+            let _ = stream.flush().await;
+        });
+        return;
+    }
+    // Without it the last part of an answer waits for the client's acknowledgement.
+    let _ = stream.set_nodelay();
+    stats.connections.fetch_add(1, Relaxed);
+    stats.connections_open.fetch_add(1, Relaxed);
+    let guard = Open { shared: Arc::clone(shared), _alive: alive.clone() };
+    let (proxy, shutdown) = (Arc::clone(proxy), shutdown.clone());
+    tokio::spawn(async move {
+        serve(stream, &proxy, &guard.shared, &shutdown).await;
+        drop(guard);
+    });
+}
+
+/// Counts an open connection.
+struct Open {
+    shared: Arc<Shared>,
+    _alive: mpsc::Sender<()>,
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.shared.stats.connections_open.fetch_sub(1, Relaxed);
+    }
+}
+
+/// The requests of one connection, one after the other.
+async fn serve(
+    stream: Stream,
+    proxy: &Arc<HttpProxy<Proxy>>,
+    shared: &Shared,
+    shutdown: &watch::Receiver<bool>,
+) {
+    let idle_seconds = shared.limits().client_idle_seconds;
+    let mut session = ServerSession::new_http1(Box::new(stream));
+    loop {
+        session.set_keepalive(Some(idle_seconds));
+        // Without it a client that sends its next request early breaks the one under way.
+        session.set_pipelining_enabled(true);
+        let Some(reused) = proxy.process_new_http(session, shutdown).await else { return };
+        let (stream, settings) = reused.consume();
+        session = ServerSession::new_http1(stream);
+        if let Some(settings) = settings {
+            settings.apply_to_session(&mut session);
+        }
+    }
+}
+
+async fn turn_windows(shared: Arc<Shared>) {
+    let mut turns = tokio::time::interval(WINDOW);
+    loop {
+        turns.tick().await;
+        shared.turn_windows();
+    }
+}
