@@ -1,0 +1,147 @@
+//! The answering side of the control socket.
+//!
+//! Guarantees: a slow or silent client holds up nobody else; whoever asked for `down` is answered
+//! before the supervisor may exit.
+//!
+//! Deliberately not here: stopping; `down` is passed on to the supervisor.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::{Notify, Semaphore, mpsc, watch};
+use tokio::task::JoinHandle;
+use tokio::time::{sleep, timeout};
+
+use super::{Request, Response};
+use crate::process::Process;
+
+/// A request is a short line; a fault with all its arguments stays far below this.
+const REQUEST_BYTES_MAX: u64 = 16 * 1024;
+
+/// Commands of one person; drills poll on one connection.
+const CONNECTIONS_MAX: usize = 32;
+
+/// Writing a line into a local socket takes microseconds.
+const FLUSH_WITHIN: Duration = Duration::from_millis(500);
+
+/// Long enough for another connection to end.
+const ACCEPT_AGAIN_AFTER: Duration = Duration::from_millis(50);
+
+/// What the requests can see and do.
+#[derive(Debug, Clone)]
+pub(crate) struct Board {
+    pub(crate) url: String,
+    pub(crate) rows: Vec<watch::Receiver<Process>>,
+    pub(crate) down: Arc<Notify>,
+}
+
+impl Board {
+    pub(crate) fn processes(&self) -> Vec<Process> {
+        self.rows.iter().map(|row| row.borrow().clone()).collect()
+    }
+}
+
+/// The listening task and those who wait for the end of a `down`.
+#[derive(Debug)]
+pub(crate) struct Server {
+    listening: JoinHandle<()>,
+    stopped: watch::Sender<bool>,
+    unanswered: mpsc::Receiver<()>,
+}
+
+impl Server {
+    pub(crate) fn start(listener: UnixListener, board: Board) -> Self {
+        let (stopped, when_stopped) = watch::channel(false);
+        let (answering, unanswered) = mpsc::channel(1);
+        let talk = Talk { board, when_stopped, answering };
+        Self { listening: tokio::spawn(accept(listener, talk)), stopped, unanswered }
+    }
+
+    /// Takes no further connections.
+    pub(crate) fn close(&self) {
+        self.listening.abort();
+    }
+
+    /// Tells everyone who asked for it that all is stopped, and returns when they have heard it.
+    pub(crate) async fn announce_stopped(mut self) {
+        self.close();
+        let _ = self.listening.await;
+        self.stopped.send_replace(true);
+        // Ends when the last talk that owes an answer has let go of its sender.
+        let _ = timeout(FLUSH_WITHIN, self.unanswered.recv()).await;
+    }
+}
+
+#[derive(Clone)]
+struct Talk {
+    board: Board,
+    when_stopped: watch::Receiver<bool>,
+    answering: mpsc::Sender<()>,
+}
+
+async fn accept(listener: UnixListener, talk: Talk) {
+    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    while let Ok(place) = places.clone().acquire_owned().await {
+        let Ok((stream, _)) = listener.accept().await else {
+            // Descriptors ran out. The supervisor must not end over it, nor spin.
+            sleep(ACCEPT_AGAIN_AFTER).await;
+            continue;
+        };
+        // A weak sender: only a talk that owes an answer keeps the supervisor.
+        let Talk { board, when_stopped, answering } = talk.clone();
+        let answering = answering.downgrade();
+        tokio::spawn(async move {
+            // A client that hangs up in the middle is its own business.
+            let _ = converse(stream, &board, when_stopped, &answering).await;
+            drop(place);
+        });
+    }
+}
+
+async fn converse(
+    stream: UnixStream,
+    board: &Board,
+    mut when_stopped: watch::Receiver<bool>,
+    answering: &mpsc::WeakSender<()>,
+) -> io::Result<()> {
+    let mut stream = BufReader::new(stream);
+    loop {
+        let mut line = String::new();
+        if (&mut stream).take(REQUEST_BYTES_MAX).read_line(&mut line).await? == 0 {
+            return Ok(());
+        }
+        match serde_json::from_str(&line) {
+            Ok(Request::Ps) => {
+                let processes = board.processes();
+                let url = board.url.clone();
+                let supervisor = std::process::id();
+                say(&mut stream, &Response::Processes { supervisor, url, processes }).await?;
+            }
+            Ok(Request::Down) => {
+                let owed = answering.upgrade();
+                board.down.notify_one();
+                let _ = when_stopped.wait_for(|stopped| *stopped).await;
+                say(&mut stream, &Response::Stopped).await?;
+                drop(owed);
+                // The client takes the end of the connection for the end of the supervisor.
+                let mut rest = Vec::new();
+                stream.read_to_end(&mut rest).await?;
+                return Ok(());
+            }
+            Err(error) => {
+                let reason = format!("this is not a request it knows ({error})");
+                say(&mut stream, &Response::Refused { reason }).await?;
+                return Ok(());
+            }
+        }
+    }
+}
+
+async fn say(stream: &mut BufReader<UnixStream>, response: &Response) -> io::Result<()> {
+    let mut line = serde_json::to_vec(response)?;
+    line.push(b'\n');
+    stream.write_all(&line).await
+}

@@ -1,0 +1,107 @@
+//! The configuration files of the processes.
+//!
+//! Guarantees: the health-check numbers are those of the topology, in milliseconds.
+//!
+//! Deliberately not here: the types that read these files; they live with the server and the
+//! balancer, which this crate may not know. A test of the binary holds the two together.
+
+use serde_json::{Value, json};
+
+use super::{PlanOptions, PlannedProcess};
+use crate::topology::{RegionRole, Topology};
+
+pub(super) fn server(
+    topology: &Topology,
+    options: &PlanOptions,
+    process: &PlannedProcess,
+) -> Value {
+    json!({
+        "name": process.name,
+        "region": process.region,
+        "zone": process.zone,
+        "listen": process.address,
+        "database": options.database,
+        "drain_seconds": topology.drain_seconds,
+        "exit_with_parent": true,
+    })
+}
+
+pub(super) fn balancer(
+    topology: &Topology,
+    options: &PlanOptions,
+    process: &PlannedProcess,
+    servers: &[PlannedProcess],
+) -> Value {
+    let check = &topology.health_check;
+    let health = json!({
+        "path": topology.application.live_path,
+        "interval_ms": milliseconds(check.interval_seconds),
+        "timeout_ms": milliseconds(check.timeout_seconds),
+        "healthy_threshold": check.healthy_threshold,
+        "unhealthy_threshold": check.unhealthy_threshold,
+    });
+    common(topology, options, process, servers, &health)
+}
+
+pub(super) fn front_door(
+    topology: &Topology,
+    options: &PlanOptions,
+    process: &PlannedProcess,
+    balancers: &[PlannedProcess],
+) -> Value {
+    let door = &topology.front_door;
+    let interval_ms = milliseconds(door.check_interval_seconds);
+    // A check has to be over before the next one; four fifths leave room for jitter.
+    let timeout_ms = milliseconds(topology.health_check.timeout_seconds).min(interval_ms * 4 / 5);
+    let health = json!({
+        "path": topology.application.ready_path,
+        "interval_ms": interval_ms,
+        "timeout_ms": timeout_ms,
+        "healthy_threshold": topology.health_check.healthy_threshold,
+        "unhealthy_threshold": door.leave_after_failures,
+        "return_after_ms": milliseconds(door.return_after_seconds),
+    });
+    let mut config = common(topology, options, process, balancers, &health);
+    let home = topology.regions.iter().find(|region| region.role == RegionRole::Primary);
+    if let (Some(home), Some(fields)) = (home, config.as_object_mut()) {
+        fields.insert("home_region".to_owned(), json!(home.key));
+    }
+    config
+}
+
+fn common(
+    topology: &Topology,
+    options: &PlanOptions,
+    process: &PlannedProcess,
+    upstreams: &[PlannedProcess],
+    health: &Value,
+) -> Value {
+    let upstreams: Vec<Value> = upstreams
+        .iter()
+        .map(|upstream| {
+            json!({
+                "name": upstream.name,
+                "address": upstream.address,
+                "region": upstream.region,
+                "zone": upstream.zone,
+            })
+        })
+        .collect();
+    json!({
+        "name": process.name,
+        "role": process.role,
+        "region": process.region,
+        "listen": process.address,
+        "policy": "least_outstanding",
+        "upstreams": upstreams,
+        "health": health,
+        "access_log": options.data_folder.access_log_file(&process.name),
+        "threads": 1,
+        "drain_seconds": topology.drain_seconds,
+        "exit_with_parent": true,
+    })
+}
+
+fn milliseconds(seconds: u32) -> u64 {
+    u64::from(seconds) * 1_000
+}

@@ -1,0 +1,99 @@
+//! One process of the deployment as `ballast ps` shows it.
+//!
+//! Guarantees: the JSON form is the one of the control socket and of `deployment.json`.
+//!
+//! Deliberately not here: the process itself; only its keeper in `supervisor` holds that.
+
+use std::fmt;
+use std::net::SocketAddr;
+
+use serde::{Deserialize, Serialize};
+
+/// What a process does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Serves the bank.
+    Server,
+    /// Spreads the requests of one region over its servers.
+    Balancer,
+    /// Chooses between regions.
+    FrontDoor,
+}
+
+/// Where a process is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// Not ready yet.
+    Starting,
+    /// It has answered that it is ready.
+    Running,
+    /// It died; the next start is a moment away.
+    Restarting,
+    /// It died again and again without doing its work; it is still tried, slowly.
+    CrashLooping,
+    /// It was told to leave, and left.
+    Stopped,
+}
+
+/// A row of `ballast ps`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Process {
+    /// As in `applicationServer01-east`, `ALB-east`, `front-door`.
+    pub name: String,
+    /// What it does.
+    pub role: Role,
+    /// Its region; the front door has none.
+    pub region: Option<String>,
+    /// Its zone; only servers have one.
+    pub zone: Option<String>,
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// Its process id while it lives.
+    pub pid: Option<u32>,
+    /// Where it is in its life.
+    pub state: State,
+    /// How often it was started again.
+    pub restarts: u32,
+    /// When the present process was started: RFC 3339, UTC, milliseconds.
+    pub started_at: Option<String>,
+}
+
+impl Role {
+    /// The word that people read.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Server => "server",
+            Self::Balancer => "balancer",
+            Self::FrontDoor => "front door",
+        }
+    }
+}
+
+impl State {
+    /// The word that people read.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Starting => "starting",
+            Self::Running => "running",
+            Self::Restarting => "restarting",
+            Self::CrashLooping => "crash looping",
+            Self::Stopped => "stopped",
+        }
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.pad(self.name())
+    }
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.pad(self.name())
+    }
+}
