@@ -1,0 +1,85 @@
+//! `ballast ps`: what runs where.
+//!
+//! Guarantees: the rows are those of the supervisor at this moment.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use fleet::control::Client;
+use fleet::data_folder;
+use fleet::process::{Process, Role};
+
+use crate::output::{self, Table};
+
+/// Show what runs where: role, region, zone, address, pid and state of every process.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  ballast ps
+  ballast ps --json | jq -r '.[] | select(.role == \"server\") | .pid'")]
+pub(crate) struct PsArgs {
+    /// Folder of the deployment, as given to `ballast up`
+    #[arg(long, value_name = "DIR", default_value = data_folder::DEFAULT)]
+    pub(crate) data: PathBuf,
+
+    /// Print a JSON array, one object for each process
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Runs the command. Exit code 2 when no deployment runs there.
+///
+/// # Errors
+/// When the supervisor cannot be asked.
+pub(crate) async fn run(args: PsArgs) -> anyhow::Result<ExitCode> {
+    let status = Client::connect(&args.data).await?.status().await?;
+    if args.json {
+        output::data(&serde_json::to_string_pretty(&status.processes)?);
+    } else {
+        output::data(&table(&status.processes).render());
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The processes as people read them: front door first, then each region from its balancer down.
+pub(crate) fn table(processes: &[Process]) -> Table {
+    let mut table =
+        Table::new(&["WHAT", "ROLE", "WHERE", "ADDRESS", "PID", "STATE", "RESTARTS", "SINCE"]);
+    for process in top_down(processes) {
+        let Process { name, role, address, state, restarts, .. } = process;
+        let pid = process.pid.map_or_else(|| "-".to_owned(), |pid| pid.to_string());
+        table.row([
+            name.clone(),
+            role.to_string(),
+            place(process),
+            address.to_string(),
+            pid,
+            state.to_string(),
+            restarts.to_string(),
+            process.started_at.clone().unwrap_or_else(|| "-".to_owned()),
+        ]);
+    }
+    table
+}
+
+/// Front door first, then each region from its balancer down.
+pub(crate) fn top_down(processes: &[Process]) -> Vec<&Process> {
+    let mut rows: Vec<&Process> = processes.iter().collect();
+    // The sort is stable: within a group the order is that of the topology.
+    rows.sort_by_key(|process| {
+        let first_of_region = processes.iter().position(|other| other.region == process.region);
+        let depth = match process.role {
+            Role::FrontDoor => 0,
+            Role::Balancer => 1,
+            Role::Server => 2,
+        };
+        (process.region.is_some(), first_of_region, depth)
+    });
+    rows
+}
+
+/// The zone, or the region, or nothing.
+pub(crate) fn place(process: &Process) -> String {
+    let place = process.zone.as_ref().or(process.region.as_ref());
+    place.cloned().unwrap_or_else(|| "-".to_owned())
+}

@@ -1,0 +1,154 @@
+//! `ballast up`: the whole deployment on this machine.
+//!
+//! Guarantees: a data folder in use, a port in use or a broken topology is found before anything
+//! is started or written to the books; on Ctrl-C, SIGTERM, SIGHUP or `ballast down` nothing is left
+//! behind; passwords of new sample staff are shown even when the start fails, because they are
+//! made once.
+//!
+//! Deliberately not here: processes (`fleet`), the books (`crate::bank`).
+
+mod detached;
+mod report;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use fleet::data_folder::{self, DataFolder};
+use fleet::plan::{Plan, PlanOptions, Ports};
+use fleet::supervisor::{Claim, Deployment, EVENTS_MAX, ports};
+use fleet::topology::Topology;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc;
+
+use crate::bank;
+use crate::output;
+
+/// Start the whole deployment on this machine: front door, a balancer for each region, a server
+/// for each zone. Runs until Ctrl-C or `ballast down`.
+#[derive(Debug, Clone, clap::Args)]
+#[command(after_help = "\
+Examples:
+  ballast up                                  in the foreground, http://127.0.0.1:8080
+  ballast up --detach                         returns when everything is ready
+  ballast up --data /tmp/second --port 9080   a second deployment beside the first
+  ballast up --data /tmp/third --port 0       on free ports; `ballast ps` shows them")]
+pub(crate) struct UpArgs {
+    /// Folder for the books, logs and sockets; made when missing, readable by you only
+    #[arg(long, value_name = "DIR", default_value = data_folder::DEFAULT)]
+    pub(crate) data: PathBuf,
+
+    /// What runs where [default: ./topology.json when present, else the one built in]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) topology: Option<PathBuf>,
+
+    /// Port of the front door; all other ports move by the same distance. 0 takes free ports
+    #[arg(long, value_name = "N")]
+    pub(crate) port: Option<u16>,
+
+    /// Return when everything is ready, and leave it running
+    #[arg(long)]
+    pub(crate) detach: bool,
+
+    /// How `--detach` calls itself
+    #[arg(long, hide = true, conflicts_with = "detach")]
+    pub(crate) detached_child: bool,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// When the deployment cannot run: the sentence that says why.
+pub(crate) async fn run(args: UpArgs) -> anyhow::Result<ExitCode> {
+    if args.detach {
+        return detached::run(&args).await;
+    }
+    if args.detached_child {
+        fleet::detach::leave_terminal().context("could not leave the terminal")?;
+    }
+    // From here on a signal waits until something listens to it, instead of ending the process.
+    let mut leave = Leave::try_new().context("could not listen to signals")?;
+    let plan = plan(&args)?;
+    let claim = Claim::take(&plan).await?;
+    let staff = bank::prepare(&plan.database, plan.data_folder.root())
+        .await
+        .context("could not prepare the bank")?;
+    let (events, heard) = mpsc::channel(EVENTS_MAX);
+    let reporter = tokio::spawn(report::follow(heard));
+    let mut deployment = Deployment::prepare(claim, plan.clone(), events)?;
+    let ready = tokio::select! {
+        ready = deployment.ready() => Some(ready),
+        () = leave.asked() => None,
+    };
+    match ready {
+        Some(Ok(())) => {
+            output::data(&report::ready(&deployment, &staff));
+            if args.detached_child {
+                let log = plan.data_folder.log_file("supervisor");
+                fleet::detach::hand_over_output(&log).context("could not open the log")?;
+            } else {
+                output::note("Ctrl-C stops everything.");
+            }
+            tokio::select! {
+                () = leave.asked() => {}
+                () = deployment.down_requested() => {}
+            }
+            output::note("stopping…");
+        }
+        None => output::note("stopping before everything was ready…"),
+        Some(Err(error)) => {
+            deployment.stop().await;
+            let _ = reporter.await;
+            if staff.iter().any(|one| one.password.is_some()) {
+                output::note(&report::staff(&staff));
+            }
+            return Err(error.into());
+        }
+    }
+    deployment.stop().await;
+    // It ends with the last process; its own failure would already be on the screen.
+    let _ = reporter.await;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn plan(args: &UpArgs) -> anyhow::Result<Plan> {
+    let topology = Topology::load(args.topology.as_deref())?;
+    let data_folder = DataFolder::at(&args.data)
+        .with_context(|| format!("could not find the folder {}", args.data.display()))?;
+    let database = format!("sqlite:{}", data_folder.database_file().display());
+    let ports = match args.port {
+        None => Ports::AsWritten,
+        Some(0) => Ports::These(
+            ports::find_free(topology.local_process_count()).context("could not find ports")?,
+        ),
+        Some(port) => Ports::From(port),
+    };
+    let executable = std::env::current_exe().context("could not find this program")?;
+    let options = PlanOptions { data_folder, database, executable, ports };
+    Ok(Plan::try_new(&topology, &options)?)
+}
+
+/// The ways to be asked to leave.
+struct Leave {
+    interrupt: Signal,
+    terminate: Signal,
+    hang_up: Signal,
+}
+
+impl Leave {
+    fn try_new() -> std::io::Result<Self> {
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            hang_up: signal(SignalKind::hangup())?,
+        })
+    }
+
+    async fn asked(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+            _ = self.hang_up.recv() => {}
+        }
+    }
+}
