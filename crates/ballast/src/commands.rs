@@ -1,0 +1,12 @@
+//! The subcommands: each reads its arguments, calls one crate, and prints.
+
+pub(crate) mod audit;
+pub(crate) mod balancer;
+pub(crate) mod bench;
+pub(crate) mod down;
+pub(crate) mod migrate;
+pub(crate) mod ps;
+pub(crate) mod replay;
+pub(crate) mod serve;
+pub(crate) mod staff;
+pub(crate) mod up;
