@@ -20,13 +20,13 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use anyhow::{Context, ensure};
 use indicatif::ProgressBar;
 
-pub use self::{
-    names::{NamesReport, compare_unknown},
-    report::{Figures, ProcessFigures, Report, ServerShare},
-};
 use self::{
     measure::{Group, measure},
     source::{Source, SourcePlan},
+};
+pub use self::{
+    names::{NamesReport, compare_unknown},
+    report::{Figures, ProcessFigures, Report, ServerShare},
 };
 use crate::target::Target;
 

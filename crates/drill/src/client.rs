@@ -11,15 +11,15 @@
 mod link;
 mod retry;
 
-use std::{sync::Arc, time::Duration};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use anyhow::{Context, bail};
 use bytes::Bytes;
 use http::{HeaderValue, Method, StatusCode, Uri};
 use serde::Deserialize;
 
-pub use self::{link::SendError, retry::GaveUp};
 use self::link::Link;
+pub use self::{link::SendError, retry::GaveUp};
 
 /// Where the bank listens.
 #[derive(Debug, Clone)]
@@ -48,6 +48,12 @@ impl BankAddress {
         let host_header = HeaderValue::from_str(authority.as_str())?;
         let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
         Ok(Self { host, port: authority.port_u16().unwrap_or(80), host_header })
+    }
+
+    /// Whether it is on this machine by its very name.
+    pub fn is_loopback(&self) -> bool {
+        let is_loopback = |address: IpAddr| address.is_loopback();
+        self.host == "localhost" || self.host.parse().is_ok_and(is_loopback)
     }
 }
 
@@ -101,11 +107,7 @@ impl Call {
 
     /// Creates something that cannot exist twice (a customer with an SSN): a repetition is
     /// refused as known, so it is safe without a key.
-    pub fn create_unique(
-        path: impl Into<String>,
-        token: &Token,
-        body: impl Into<Bytes>,
-    ) -> Self {
+    pub fn create_unique(path: impl Into<String>, token: &Token, body: impl Into<Bytes>) -> Self {
         let token = Some(token.clone());
         let (method, path, body) = (Method::POST, path.into(), body.into());
         Self { method, path, token, key: None, body, repeatable: true }
@@ -140,8 +142,9 @@ impl Answer {
     /// # Errors
     /// When it is not; the message holds the status and the start of the body.
     pub fn json<'a, T: Deserialize<'a>>(&'a self) -> anyhow::Result<T> {
-        serde_json::from_slice(&self.body)
-            .with_context(|| format!("the bank answered {}, which was not expected", self.excerpt()))
+        serde_json::from_slice(&self.body).with_context(|| {
+            format!("the bank answered {}, which was not expected", self.excerpt())
+        })
     }
 
     /// The last part of the problem's type (RFC 9457), such as `insufficient-funds`.

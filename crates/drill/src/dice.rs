@@ -9,12 +9,7 @@
 pub(crate) struct Dice(u64);
 
 impl Dice {
-    /// The stream of a seed.
-    pub(crate) fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    /// A stream of its own for one part of the work, so that parts do not depend on each other.
+    /// The stream of one part of the work, so that parts do not depend on each other.
     pub(crate) fn for_part(seed: u64, part: u64) -> Self {
         let mut mixer = Self(seed ^ part.wrapping_mul(0xd134_2543_de82_ef95));
         Self(mixer.roll())

@@ -1,15 +1,12 @@
 //! Which bank to speak to, and as whom: the deployment of a data folder, or what the flags say.
 //!
-//! Guarantees one clear sentence when something is missing. Reads `deployment.json` and
-//! `credentials.json`; starts nothing.
+//! Guarantees one clear sentence when something is missing, and that the tokens of this machine's
+//! bank go to this machine only. Starts nothing.
 
-use std::{
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{path::PathBuf, sync::Arc};
 
 use anyhow::{Context, bail};
-use serde::Deserialize;
+use fleet::{local::LocalDeployment, process::Process};
 
 use crate::client::{BankAddress, Token};
 
@@ -24,6 +21,8 @@ pub struct TargetOptions {
     pub token: Option<String>,
     /// The bearer token of an executive.
     pub executive_token: Option<String>,
+    /// A staff member for measuring sign-ins.
+    pub sign_in: Option<SignIn>,
 }
 
 /// A bank and the tokens to use it.
@@ -35,30 +34,14 @@ pub struct Target {
     pub teller: Token,
     /// For what executives do: customers, opening accounts.
     pub executive: Token,
-    /// The processes of the deployment; empty when the bank is not the data folder's.
+    /// The processes of the deployment; empty when the bank is not on this machine.
     pub processes: Vec<Process>,
-    /// A staff member that may be used to measure sign-ins, when the deployment has one.
+    /// A staff member that may be used to measure sign-ins, if one was named.
     pub sign_in: Option<SignIn>,
 }
 
-/// One process of a local deployment, as in `ballast ps --json`.
-#[derive(Debug, Clone, Deserialize)]
-pub struct Process {
-    /// Its name, such as `applicationServer01-east`.
-    pub name: String,
-    /// `server`, `balancer` or `front_door`.
-    #[serde(default)]
-    pub role: String,
-    /// Its region, if it belongs to one.
-    #[serde(default)]
-    pub region: Option<String>,
-    /// Its process id, while it runs.
-    #[serde(default)]
-    pub pid: Option<u32>,
-}
-
 /// A user and the password.
-#[derive(Clone, Deserialize)]
+#[derive(Clone)]
 pub struct SignIn {
     /// The user id.
     pub user: String,
@@ -72,21 +55,6 @@ impl std::fmt::Debug for SignIn {
     }
 }
 
-#[derive(Deserialize)]
-struct DeploymentFile {
-    url: String,
-    #[serde(default)]
-    processes: Vec<Process>,
-}
-
-#[derive(Default, Deserialize)]
-struct CredentialsFile {
-    executive: Option<String>,
-    teller: Option<String>,
-    #[serde(default)]
-    sign_in: Option<SignIn>,
-}
-
 impl Target {
     /// Finds the bank.
     ///
@@ -94,51 +62,42 @@ impl Target {
     /// When no deployment is in the folder and the flags do not say enough; the sentence says
     /// what to do.
     pub fn resolve(options: &TargetOptions) -> anyhow::Result<Self> {
-        let data = &options.data;
-        let deployment: Option<DeploymentFile> = read(&data.join("deployment.json"))?;
-        let credentials: CredentialsFile =
-            read(&data.join("credentials.json"))?.unwrap_or_default();
-        let local = deployment
-            .filter(|d| options.url.as_deref().is_none_or(|u| u.trim_end_matches('/') == d.url));
-        let (url, processes) = match (&options.url, local) {
-            (Some(url), local) => (url.clone(), local.map(|d| d.processes).unwrap_or_default()),
-            (None, Some(deployment)) => (deployment.url, deployment.processes),
-            (None, None) => bail!(
-                "no deployment runs from {}: start one with `ballast up`, or say --url",
-                data.display()
-            ),
+        let url = options.url.as_deref();
+        let elsewhere = url.map(BankAddress::parse).transpose()?;
+        // Tokens of this machine's bank are never sent to another machine.
+        let is_local = elsewhere.as_ref().is_none_or(BankAddress::is_loopback);
+        let local = match LocalDeployment::read(&options.data) {
+            Ok(deployment) => Some(deployment).filter(|_| is_local),
+            Err(_) if elsewhere.is_some() => None,
+            Err(error) => return Err(error).context("say where the bank is with --url, or"),
         };
-        let token = |flag: &Option<String>, stored: Option<String>, name: &str| {
-            let text = flag.clone().or(stored).with_context(|| {
-                format!(
-                    "no {name} in {}: say it, as made with `ballast staff token`",
-                    data.join("credentials.json").display()
-                )
-            })?;
-            Token::parse(&text)
+        let stored = local.as_ref().and_then(|deployment| deployment.credentials().ok());
+        let address = match (elsewhere, &local) {
+            (Some(address), _) => address,
+            (None, Some(deployment)) => BankAddress::parse(&deployment.url)?,
+            (None, None) => bail!("say where the bank is with --url"),
         };
         Ok(Self {
-            address: Arc::new(BankAddress::parse(&url)?),
-            teller: token(&options.token, credentials.teller, "--token")?,
+            address: Arc::new(address),
+            teller: token(&options.token, stored.map(|stored| &stored.teller), "--token")?,
             executive: token(
                 &options.executive_token,
-                credentials.executive,
+                stored.map(|stored| &stored.executive),
                 "--executive-token",
             )?,
-            processes,
-            sign_in: credentials.sign_in,
+            processes: local.map(|deployment| deployment.processes).unwrap_or_default(),
+            sign_in: options.sign_in.clone(),
         })
     }
 }
 
-/// Reads a JSON file; `None` when there is no such file.
-fn read<T: for<'de> Deserialize<'de>>(path: &Path) -> anyhow::Result<Option<T>> {
-    let text = match std::fs::read(path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
-    };
-    let value = serde_json::from_slice(&text)
-        .with_context(|| format!("{} is not what `ballast up` writes", path.display()))?;
-    Ok(Some(value))
+fn token(
+    said: &Option<String>,
+    stored: Option<&fleet::local::Token>,
+    flag: &str,
+) -> anyhow::Result<Token> {
+    let text = said.as_deref().or(stored.map(fleet::local::Token::expose)).with_context(|| {
+        format!("there is no token for this bank: make one with `ballast staff token`, say {flag}")
+    })?;
+    Token::parse(text)
 }

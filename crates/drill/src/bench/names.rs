@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use crate::{
     client::{Call, Client},
     rate::rounded,
-    target::Target,
+    target::{SignIn, Target},
 };
 
 /// Medians farther apart than this are told apart from outside with some patience.
@@ -79,6 +79,10 @@ async fn compare(target: &Target, user: &str, pairs_max: usize) -> anyhow::Resul
     // The first pair opens the connection and is thrown away.
     for pair in 0..=pairs_max {
         let nobody = format!("X{:08}", rand::random_range(0..100_000_000_u32));
+        // The limit of attempts counts failures in a row; a good sign-in begins the count anew.
+        if let Some(SignIn { user, password }) = &target.sign_in {
+            client.send(&Call::sign_in(user, password)).await?;
+        }
         let time_known = try_wrong(&mut client, user).await?;
         let time_unknown = try_wrong(&mut client, &nobody).await?;
         let (Some(time_known), Some(time_unknown)) = (time_known, time_unknown) else {

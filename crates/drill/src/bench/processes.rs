@@ -5,7 +5,7 @@
 
 use std::{fs, time::Duration};
 
-use crate::target::Process;
+use fleet::process::Process;
 
 /// Clock ticks in a second. The kernel shows CPU times to programs in units of `USER_HZ`, which
 /// is 100 on every platform this runs on (proc(5), time(7)).

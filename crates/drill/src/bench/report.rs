@@ -4,6 +4,7 @@ mod table;
 
 use std::{collections::BTreeMap, time::Duration};
 
+use fleet::process::{Process, Role};
 use serde::Serialize;
 
 use super::{
@@ -11,10 +12,7 @@ use super::{
     measure::{Measured, Tally},
     processes::CpuTime,
 };
-use crate::{
-    rate::{float, per_second, rounded},
-    target::Process,
-};
+use crate::rate::{float, per_second, rounded};
 
 /// Everything a measurement says.
 #[derive(Debug, Clone, Serialize)]
@@ -188,7 +186,7 @@ fn add_idle_neighbours(counts: &mut BTreeMap<String, u64>, processes: &[Process]
         .map(|process| process.region.clone())
         .collect();
     for process in processes {
-        if process.role == "server" && busy.contains(&process.region) {
+        if process.role == Role::Server && busy.contains(&process.region) {
             counts.entry(process.name.clone()).or_default();
         }
     }

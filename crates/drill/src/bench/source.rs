@@ -172,10 +172,7 @@ impl Source {
         let cents = self.dice.between(1, AMOUNT_MAX_CENTS);
         let (whole, rest) = (cents / 100, cents % 100);
         // Writing to a string cannot fail.
-        let _ = write!(
-            body,
-            r#""amount":{{"amount":"{whole}.{rest:02}","currency":"USD"}}"#
-        );
+        let _ = write!(body, r#""amount":{{"amount":"{whole}.{rest:02}","currency":"USD"}}"#);
     }
 
     fn write_transfer(&mut self, body: &mut String) {

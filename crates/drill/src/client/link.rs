@@ -65,11 +65,14 @@ impl std::error::Error for SendError {
     }
 }
 
+/// What moves bytes for the sender, as long as somebody polls it.
+type Driver = Connection<TokioIo<TcpStream>, Full<Bytes>>;
+
 /// An open connection.
 pub(super) struct Link {
     sender: SendRequest<Full<Bytes>>,
     /// `None` when hyper has finished with the connection.
-    driver: Option<Pin<Box<Connection<TokioIo<TcpStream>, Full<Bytes>>>>>,
+    driver: Option<Pin<Box<Driver>>>,
 }
 
 impl Link {
@@ -113,9 +116,10 @@ impl Link {
             }
         };
         let (head, body) = done.map_err(SendError::Broken)?;
-        let retry_after = head.headers.get(RETRY_AFTER).and_then(|value| {
-            value.to_str().ok()?.parse().ok().map(Duration::from_secs)
-        });
+        let retry_after = head
+            .headers
+            .get(RETRY_AFTER)
+            .and_then(|value| value.to_str().ok()?.parse().ok().map(Duration::from_secs));
         let server = head.headers.get("x-ballast-server").cloned();
         let replayed = head.headers.get("idempotent-replayed").is_some_and(|v| v == "true");
         Ok(Answer { status: head.status, server, retry_after, replayed, body })

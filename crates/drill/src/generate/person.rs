@@ -19,6 +19,8 @@ pub(super) struct Person {
     wage_day: i64,
     rent: i64,
     outings_max: i64,
+    /// Spent in an ordinary month, in cents.
+    spending: i64,
     /// How far below zero this person spends, in cents.
     carelessness: i64,
 }
@@ -27,14 +29,18 @@ impl Person {
     /// Somebody new.
     pub(super) fn meet(dice: &mut Dice) -> Self {
         let wage = dice.between(180_000, 620_000);
+        let rent = wage * dice.between(25, 40) / 100;
+        let is_careless = dice.chance(12);
+        let appetite = if is_careless { (95, 120) } else { (55, 95) };
         Self {
             months: dice.between(12, 36),
             first_month: dice.between(0, 11),
             wage,
             wage_day: dice.between(1, 10),
-            rent: wage * dice.between(25, 40) / 100,
+            rent,
             outings_max: dice.between(3, 9),
-            carelessness: if dice.chance(12) { dice.between(20_000, 150_000) } else { 0 },
+            spending: (wage - rent) * dice.between(appetite.0, appetite.1) / 100,
+            carelessness: if is_careless { dice.between(20_000, 150_000) } else { 0 },
         }
     }
 
@@ -55,13 +61,16 @@ impl Person {
             (self.wage_day + 2, -self.rent, "rent"),
             (28, -dice.between(150, 490), "fee"),
         ];
-        for _ in 0..dice.between(1, self.outings_max) {
-            let event = match dice.below(10) {
-                0 => (dice.between(2, 28), dice.between(2_000, 40_000), "cash deposit"),
-                1..=4 => (dice.between(2, 28), -dice.between(1, 15) * 2_000, "cash"),
-                _ => (dice.between(2, 28), -dice.between(399, 18_999), "card"),
-            };
-            events.push(event);
+        let outings = dice.between(1, self.outings_max);
+        for _ in 0..outings {
+            let spent = self.spending / outings * dice.between(40, 160) / 100;
+            let day = dice.between(2, 28);
+            events.push(match dice.below(10) {
+                0 => (day, dice.between(2_000, 20_000), "cash deposit"),
+                // Machines pay out notes of twenty.
+                1..=3 => (day, -(spent / 2_000 + 1) * 2_000, "cash"),
+                _ => (day, -spent.max(399), "card"),
+            });
         }
         events.sort_by_key(|(day, _, _)| *day);
         for (day_of_month, change, purpose) in events {

@@ -108,6 +108,7 @@ impl ReplayFile {
         let text = content.strip_prefix(b"\xef\xbb\xbf").unwrap_or(content);
         let mut reader =
             csv::ReaderBuilder::new().flexible(true).has_headers(false).from_reader(text);
+        let mut lines = Lines { text, byte: 0, line: 1 };
         let mut record = StringRecord::new();
         let mut reading = Reading::default();
         let columns = match reader.read_record(&mut record) {
@@ -120,12 +121,12 @@ impl ReplayFile {
                 Ok(true) => {}
                 Ok(false) => break,
                 Err(error) => {
-                    let line = error.position().map_or(0, csv::Position::line);
+                    let line = lines.at(error.position());
                     reading.note(line, "is not UTF-8 text in CSV form".to_owned());
                     continue;
                 }
             }
-            let line = record.position().map_or(0, csv::Position::line);
+            let line = lines.at(record.position());
             match columns.row(&record, line) {
                 Ok((name, row)) => reading.take(name, row),
                 Err(rule) => reading.note(line, rule),
@@ -163,6 +164,32 @@ impl FileAccount {
     }
 }
 
+/// Counts lines as an editor does. The positions of `csv` lag behind after empty lines and with
+/// line ends of two characters, because it skips what is left of a line end when it reads on.
+struct Lines<'a> {
+    text: &'a [u8],
+    byte: usize,
+    line: u64,
+}
+
+impl Lines<'_> {
+    /// The line of a record that begins at this position or after the line ends that follow it.
+    /// Positions must not go back.
+    fn at(&mut self, position: Option<&csv::Position>) -> u64 {
+        let start = position.and_then(|position| usize::try_from(position.byte()).ok());
+        let start = start.unwrap_or(self.byte);
+        while let Some(byte) = self.text.get(self.byte)
+            && (self.byte < start || matches!(byte, b'\r' | b'\n'))
+        {
+            if *byte == b'\n' {
+                self.line += 1;
+            }
+            self.byte += 1;
+        }
+        self.line
+    }
+}
+
 /// Where each column is.
 struct Columns([usize; 5]);
 
@@ -185,11 +212,7 @@ impl Columns {
         Ok(Self(places))
     }
 
-    fn row<'a>(
-        &self,
-        record: &'a StringRecord,
-        line: u64,
-    ) -> Result<(&'a str, FileRow), String> {
+    fn row<'a>(&self, record: &'a StringRecord, line: u64) -> Result<(&'a str, FileRow), String> {
         let [account, date, direction, amount, balance] = self.0.map(|place| record.get(place));
         let account = account.filter(|name| !name.is_empty()).ok_or("account is missing")?;
         if account.chars().count() > ACCOUNT_NAME_MAX || account.chars().any(char::is_control) {
@@ -206,11 +229,11 @@ impl Columns {
             other => return Err(format!("direction {other:?} must be credit or debit")),
         };
         let amount = amount.unwrap_or_default();
-        let amount = Cents::parse_amount(amount)
-            .map_err(|rule| format!("amount {amount:?} {rule}"))?;
+        let amount =
+            Cents::parse_amount(amount).map_err(|rule| format!("amount {amount:?} {rule}"))?;
         let balance = balance.unwrap_or_default();
-        let balance = Cents::parse_balance(balance)
-            .map_err(|rule| format!("balance {balance:?} {rule}"))?;
+        let balance =
+            Cents::parse_balance(balance).map_err(|rule| format!("balance {balance:?} {rule}"))?;
         Ok((account, FileRow { line, date, direction, amount, balance }))
     }
 }

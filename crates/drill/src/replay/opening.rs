@@ -112,12 +112,7 @@ async fn find(job: &Job, ssn: &str, client: &mut Client) -> anyhow::Result<Optio
     }
 }
 
-async fn create(
-    job: &Job,
-    ssn: &str,
-    name: &str,
-    client: &mut Client,
-) -> anyhow::Result<Answer> {
+async fn create(job: &Job, ssn: &str, name: &str, client: &mut Client) -> anyhow::Result<Answer> {
     let body = json!({
         "ssn": ssn, "name": name, "age": "40", "address": "Replay Street 1",
         "city": "Replay", "state": "Replay",

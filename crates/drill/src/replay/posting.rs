@@ -112,10 +112,7 @@ fn compare(row: &FileRow, answer: &Answer) -> anyhow::Result<Difference> {
     let side = side.with_context(|| format!("no balance in the answer {}", answer.excerpt()))?;
     let text = match Cents::parse_balance(side.balance.amount) {
         Ok(balance) if balance == row.balance => None,
-        _ => Some(format!(
-            "the file says {}, the bank says {}",
-            row.balance, side.balance.amount
-        )),
+        _ => Some(format!("the file says {}, the bank says {}", row.balance, side.balance.amount)),
     };
     Ok(Difference { replayed: posted.replayed, text })
 }

@@ -1,0 +1,159 @@
+//! `ballast bench`: measure the bank.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Context;
+use clap::{Args, ValueEnum};
+use drill::bench::{BenchOptions, Workload, compare_unknown};
+use drill::target::{SignIn, Target};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::commands::replay::TargetArgs;
+use crate::output;
+
+/// The most pairs of wrong sign-ins; the bank limits failures of one address, so more would only
+/// measure that.
+const UNKNOWN_PAIRS: usize = 20;
+/// A user of the sample staff, when nobody else is named.
+const KNOWN_USER: &str = "C00000003";
+
+/// Measure the bank with the numbers that make it comparable.
+///
+/// Every connection sends its next request when the last one is answered. The report has
+/// operations a second, latencies, failed requests by reason, CPU time per operation and memory
+/// for each process of the deployment (and for the measuring client, which shares the machine),
+/// and how the requests were spread over the servers. The accounts are made by the first run and
+/// remembered in the data folder.
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  ballast bench transfers                          64 connections, 10 s, 10,000 accounts
+  ballast bench transfers --connections 1          what one patient client sees
+  ballast bench views --hot                        90 % of the traffic on 1 % of the accounts
+  ballast bench batch --batch-size 1000 --json     a batch of 1,000 counts as 1,000 operations
+  ballast bench logins --clients 8 --while-views 64 --user C00000003
+  ballast bench logins --compare-unknown           do unknown users take the same time?
+
+Exit codes: 0 fine, 1 a request failed (or the times differ), 2 could not measure.")]
+pub(crate) struct BenchArgs {
+    /// What to ask of the bank
+    #[arg(value_enum)]
+    workload: WorkloadArg,
+
+    /// Requests under way at the same time [default: 64; 8 for batch and logins]
+    #[arg(long, visible_alias = "clients", value_name = "N", value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    connections: Option<u16>,
+    /// Length of the measurement, after a second of warm-up
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=3_600))]
+    seconds: u64,
+    /// Accounts the traffic is spread over
+    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(2..=1_000_000))]
+    accounts: u32,
+    /// Put 90 % of the traffic on 1 % of the accounts
+    #[arg(long)]
+    hot: bool,
+    /// Transfers in a batch
+    #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = clap::value_parser!(u16).range(1..=8_000))]
+    batch_size: u16,
+    /// The same seed chooses the same accounts and amounts
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+
+    /// View accounts over so many more connections meanwhile, and report them apart
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    while_views: u16,
+    /// Logins: compare the times of wrong sign-ins of known and unknown users
+    #[arg(long)]
+    compare_unknown: bool,
+    /// Logins: the user who signs in
+    #[arg(long, value_name = "USER", requires = "password")]
+    user: Option<String>,
+    /// Logins: the password of that user; better set in the environment
+    #[arg(long, env = "BALLAST_BENCH_PASSWORD", hide_env_values = true)]
+    password: Option<String>,
+
+    /// Print the report as JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    target: TargetArgs,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum WorkloadArg {
+    /// Look at one account
+    Views,
+    /// Deposit to one account
+    Deposits,
+    /// Transfer between two accounts
+    Transfers,
+    /// Transfer between many accounts in one request
+    Batch,
+    /// Sign in with user and password
+    Logins,
+}
+
+/// Runs the command.
+pub(crate) async fn run(args: BenchArgs) -> anyhow::Result<ExitCode> {
+    // The measurement has a runtime and a thread of its own.
+    tokio::task::spawn_blocking(move || run_blocking(&args))
+        .await
+        .context("the measurement ended early")?
+}
+
+fn run_blocking(args: &BenchArgs) -> anyhow::Result<ExitCode> {
+    let mut target_options = args.target.options();
+    if let (Some(user), Some(password)) = (&args.user, &args.password) {
+        let sign_in = SignIn { user: user.clone(), password: password.clone() };
+        target_options.sign_in = Some(sign_in);
+    }
+    let target = Target::resolve(&target_options)?;
+    if args.compare_unknown {
+        anyhow::ensure!(
+            matches!(args.workload, WorkloadArg::Logins),
+            "--compare-unknown belongs to `ballast bench logins`"
+        );
+        let user = args.user.as_deref().unwrap_or(KNOWN_USER);
+        let report = compare_unknown(&target, user, UNKNOWN_PAIRS)?;
+        print(args.json, &report, &report.table())?;
+        return Ok(ExitCode::from(u8::from(report.found_a_problem())));
+    }
+    let style = ProgressStyle::with_template("{spinner} {msg} {pos}/{len}")?;
+    let progress = ProgressBar::new_spinner().with_style(style);
+    let report = drill::bench::run(&target, &options(args)?, &progress)?;
+    print(args.json, &report, &report.table())?;
+    Ok(ExitCode::from(u8::from(report.found_a_problem())))
+}
+
+fn options(args: &BenchArgs) -> anyhow::Result<BenchOptions> {
+    let mut options = BenchOptions::new(match args.workload {
+        WorkloadArg::Views => Workload::Views,
+        WorkloadArg::Deposits => Workload::Deposits,
+        WorkloadArg::Transfers => Workload::Transfers,
+        WorkloadArg::Batch => Workload::Batch,
+        WorkloadArg::Logins => Workload::Logins,
+    });
+    if let Some(connections) = args.connections {
+        options.connections = usize::from(connections);
+    }
+    options.window = Duration::from_secs(args.seconds);
+    options.accounts = usize::try_from(args.accounts)?;
+    options.hot = args.hot;
+    options.batch_size = usize::from(args.batch_size);
+    options.seed = args.seed;
+    options.while_views = usize::from(args.while_views);
+    // Remembering is for a deployment of this machine; a bank elsewhere has no folder here.
+    options.memory =
+        args.target.data.is_dir().then(|| args.target.data.join("bench-accounts.json"));
+    Ok(options)
+}
+
+fn print(json: bool, report: &impl serde::Serialize, table: &str) -> anyhow::Result<()> {
+    if json {
+        output::data(&serde_json::to_string(report)?);
+    } else {
+        output::data(table);
+    }
+    Ok(())
+}
