@@ -66,8 +66,8 @@ pub(crate) struct BenchArgs {
     /// Logins: compare the times of wrong sign-ins of known and unknown users
     #[arg(long)]
     compare_unknown: bool,
-    /// Logins: the user who signs in
-    #[arg(long, value_name = "USER", requires = "password")]
+    /// Logins: the user who signs in; with --compare-unknown, the one who is known
+    #[arg(long, value_name = "USER")]
     user: Option<String>,
     /// Logins: the password of that user; better set in the environment
     #[arg(long, env = "BALLAST_BENCH_PASSWORD", hide_env_values = true)]

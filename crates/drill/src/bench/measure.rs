@@ -106,7 +106,12 @@ pub(super) async fn measure(
     tokio::time::sleep_until(window.start).await;
     let before = CpuTimes::now(&target.processes);
     let opened = Instant::now();
-    progress.set_message(format!("measuring for {} s", options.window.as_secs()));
+    progress.set_message("measuring, second");
+    progress.set_length(options.window.as_secs());
+    for second in 0..options.window.as_secs() {
+        progress.set_position(second + 1);
+        tokio::time::sleep_until(window.start + Duration::from_secs(second + 1)).await;
+    }
     tokio::time::sleep_until(window.end).await;
     let cpu = CpuTimes::now(&target.processes).since(&before);
     let length = opened.elapsed();
