@@ -121,12 +121,12 @@ fn run_blocking(args: &BenchArgs) -> anyhow::Result<ExitCode> {
     }
     let style = ProgressStyle::with_template("{spinner} {msg} {pos}/{len}")?;
     let progress = ProgressBar::new_spinner().with_style(style);
-    let report = drill::bench::run(&target, &options(args)?, &progress)?;
+    let report = drill::bench::run(&target, &options(args, &target)?, &progress)?;
     print(args.json, &report, &report.table())?;
     Ok(ExitCode::from(u8::from(report.found_a_problem())))
 }
 
-fn options(args: &BenchArgs) -> anyhow::Result<BenchOptions> {
+fn options(args: &BenchArgs, target: &Target) -> anyhow::Result<BenchOptions> {
     let mut options = BenchOptions::new(match args.workload {
         WorkloadArg::Views => Workload::Views,
         WorkloadArg::Deposits => Workload::Deposits,
@@ -143,9 +143,9 @@ fn options(args: &BenchArgs) -> anyhow::Result<BenchOptions> {
     options.batch_size = usize::from(args.batch_size);
     options.seed = args.seed;
     options.while_views = usize::from(args.while_views);
-    // Remembering is for a deployment of this machine; a bank elsewhere has no folder here.
-    options.memory =
-        args.target.data.is_dir().then(|| args.target.data.join("bench-accounts.json"));
+    // The folder remembers for its own deployment; a bank elsewhere has none.
+    let is_local = !target.processes.is_empty();
+    options.memory = is_local.then(|| args.target.data.join("bench-accounts.json"));
     Ok(options)
 }
 
