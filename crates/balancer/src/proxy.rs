@@ -170,9 +170,8 @@ impl ProxyHttp for Proxy {
             if context.tried.is_empty() {
                 policy.on_request(now);
             }
-            policy.choose(now, random, context.tried, context.home_only).map(|choice| {
+            policy.choose(now, random, context.tried, context.home_only).inspect(|choice| {
                 context.attempt = Some(policy.begin(choice.server, now));
-                choice
             })
         };
         let choice = match chosen {

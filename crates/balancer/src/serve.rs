@@ -3,7 +3,8 @@
 //! Listening and accepting are done here and not by Pingora's own server, which reports a taken
 //! port only in its log and stays alive, waits minutes on SIGTERM, and owns the process's signals.
 //! Guarantees: [`Balancer::start`] fails when the address cannot be listened on; after
-//! [`Balancer::drain`] no connection is accepted and every request in flight had its time.
+//! [`Balancer::drain`] no connection is accepted and every request in flight had its time; a
+//! dropped [`Balancer`] is as good as dead: its connections are cut.
 
 use std::io;
 use std::net::SocketAddr;
@@ -18,8 +19,8 @@ use pingora::protocols::l4::stream::Stream;
 use pingora::proxy::HttpProxy;
 use pingora::server::configuration::ServerConf;
 use tokio::io::AsyncWriteExt;
-use tokio::sync::{mpsc, watch};
-use tokio::task::JoinHandle;
+use tokio::sync::watch;
+use tokio::task::{JoinHandle, JoinSet};
 
 use crate::check;
 use crate::config::Config;
@@ -40,10 +41,9 @@ pub struct Balancer {
     proxy: Arc<HttpProxy<Proxy>>,
     address: SocketAddr,
     leave: watch::Sender<bool>,
-    accepting: JoinHandle<()>,
+    /// Accepts, and hands out the connections when it has ended.
+    accepting: JoinHandle<JoinSet<()>>,
     background: Vec<JoinHandle<()>>,
-    /// Ends when the last connection has ended.
-    connections: mpsc::Receiver<()>,
 }
 
 impl Balancer {
@@ -60,19 +60,17 @@ impl Balancer {
         let shared = Arc::new(Shared::new(config)?);
         let proxy = Arc::new(proxy(&shared));
         let (leave, leaving) = watch::channel(false);
-        let (alive, connections) = mpsc::channel(1);
         let accepting = tokio::spawn(accept(
             Listener::from(socket),
             Arc::clone(&proxy),
             Arc::clone(&shared),
             leaving,
-            alive,
         ));
         let mut background: Vec<_> = (0..shared.upstreams.len())
             .map(|server| tokio::spawn(check::watch(Arc::clone(&shared), server)))
             .collect();
         background.push(tokio::spawn(turn_windows(Arc::clone(&shared))));
-        Ok(Self { shared, proxy, address, leave, accepting, background, connections })
+        Ok(Self { shared, proxy, address, leave, accepting, background })
     }
 
     /// Where it listens; with port 0 in the configuration, the port that was taken.
@@ -103,10 +101,11 @@ impl Balancer {
         self.shared.draining.store(true, Relaxed);
         // A failed send means that the accepting task is gone, which is what is wanted.
         let _ = self.leave.send(true);
-        let _ = (&mut self.accepting).await;
+        let Ok(mut connections) = (&mut self.accepting).await else { return false };
         self.proxy.http_cleanup().await;
         let limit = Duration::from_secs(self.shared.config.drain_seconds);
-        let finished = tokio::time::timeout(limit, self.connections.recv()).await.is_ok();
+        let all = async { while connections.join_next().await.is_some() {} };
+        let finished = tokio::time::timeout(limit, all).await.is_ok();
         if !finished {
             let open = self.shared.stats.connections_open.load(Relaxed);
             tracing::warn!(connections.open = open, "left before all requests were finished");
@@ -129,11 +128,13 @@ impl Drop for Balancer {
 
 fn proxy(shared: &Arc<Shared>) -> HttpProxy<Proxy> {
     let limits = shared.limits();
-    let mut conf = ServerConf::default();
-    conf.threads = shared.config.threads;
-    conf.upstream_keepalive_pool_size = limits.upstream_idle_max;
-    // The policy decides; this only ends a loop that would be a defect.
-    conf.max_retries = usize::try_from(limits.attempts_max).unwrap_or(1).saturating_add(1);
+    let conf = ServerConf {
+        threads: shared.config.threads,
+        upstream_keepalive_pool_size: limits.upstream_idle_max,
+        // The policy decides; this only ends a loop that would be a defect.
+        max_retries: usize::try_from(limits.attempts_max).unwrap_or(1).saturating_add(1),
+        ..ServerConf::default()
+    };
     let mut proxy = HttpProxy::new(Proxy { shared: Arc::clone(shared) }, Arc::new(conf));
     proxy.handle_init_modules();
     proxy
@@ -155,40 +156,42 @@ async fn accept(
     proxy: Arc<HttpProxy<Proxy>>,
     shared: Arc<Shared>,
     mut leaving: watch::Receiver<bool>,
-    alive: mpsc::Sender<()>,
-) {
+) -> JoinSet<()> {
     let shutdown = leaving.clone();
-    let open = |stream| connection(stream, &proxy, &shared, &shutdown, &alive);
+    let mut connections = JoinSet::new();
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
-                Ok(stream) => open(stream),
+                Ok(stream) => open(stream, &mut connections, &proxy, &shared, &shutdown),
                 Err(error) => {
                     tracing::error!(error.message = %error, "a connection cannot be accepted");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
             },
+            Some(_) = connections.join_next() => {}
             _ = leaving.changed() => break,
         }
     }
     // Who already waits in the backlog would be reset when the socket closes.
-    while let Ok(Ok(stream)) = tokio::time::timeout(LAST_ACCEPTS, listener.accept()).await {
-        open(stream);
+    let end = tokio::time::Instant::now() + LAST_ACCEPTS;
+    while let Ok(Ok(stream)) = tokio::time::timeout_at(end, listener.accept()).await {
+        open(stream, &mut connections, &proxy, &shared, &shutdown);
     }
+    connections
 }
 
-fn connection(
+fn open(
     mut stream: Stream,
+    connections: &mut JoinSet<()>,
     proxy: &Arc<HttpProxy<Proxy>>,
     shared: &Arc<Shared>,
     shutdown: &watch::Receiver<bool>,
-    alive: &mpsc::Sender<()>,
 ) {
     let stats = &shared.stats;
     let limit = u64::try_from(shared.limits().connections_max).unwrap_or(u64::MAX);
     if stats.connections_open.load(Relaxed) >= limit {
         stats.connections_refused.fetch_add(1, Relaxed);
-        tokio::spawn(async move {
+        connections.spawn(async move {
             // When this fails the client is gone.
             let _ = stream.write_all(&answer::too_many_connections()).await;
             let _ = stream.flush().await;
@@ -199,9 +202,9 @@ fn connection(
     let _ = stream.set_nodelay();
     stats.connections.fetch_add(1, Relaxed);
     stats.connections_open.fetch_add(1, Relaxed);
-    let guard = Open { shared: Arc::clone(shared), _alive: alive.clone() };
+    let guard = Open { shared: Arc::clone(shared) };
     let (proxy, shutdown) = (Arc::clone(proxy), shutdown.clone());
-    tokio::spawn(async move {
+    connections.spawn(async move {
         serve(stream, &proxy, &guard.shared, &shutdown).await;
         drop(guard);
     });
@@ -210,7 +213,6 @@ fn connection(
 /// Counts an open connection.
 struct Open {
     shared: Arc<Shared>,
-    _alive: mpsc::Sender<()>,
 }
 
 impl Drop for Open {

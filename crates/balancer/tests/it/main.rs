@@ -1,0 +1,13 @@
+//! The balancer as its clients and servers see it: real sockets, hand-made servers.
+
+#![expect(clippy::expect_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
+mod bench;
+mod client;
+mod drain;
+mod faults;
+mod forwarding;
+mod front_door;
+mod limits;
+mod origin;
+mod sharing;
