@@ -52,7 +52,7 @@ pub(crate) async fn prepare(database: &str, data: &Path) -> anyhow::Result<Vec<S
             password,
         });
     }
-    write_tokens(&store, data).await?;
+    write_credentials(&store, data, &staff).await?;
     Ok(staff)
 }
 
@@ -101,15 +101,24 @@ pub(crate) async fn make_token(
     Ok(token)
 }
 
-async fn write_tokens(store: &Store, data: &Path) -> anyhow::Result<()> {
+async fn write_credentials(
+    store: &Store,
+    data: &Path,
+    staff: &[SampleStaff],
+) -> anyhow::Result<()> {
     let path = data.join("credentials.json");
-    let mut tokens = serde_json::Map::new();
+    let mut credentials = serde_json::Map::new();
     for (user, _, role) in SAMPLE_STAFF {
         if role != Role::Cashier {
             let user = UserId::parse(user).context("sample user ids are well formed")?;
             let token = make_token(store, user, TOKEN_LIFE_MS).await?;
-            tokens.insert(role.as_str().to_owned(), json!(token));
+            credentials.insert(role.as_str().to_owned(), json!(token));
         }
+    }
+    // The cashier's password, for `ballast bench logins`.
+    let cashier = staff.iter().find(|each| each.role == Role::Cashier.as_str());
+    if let Some(SampleStaff { user, password: Some(password), .. }) = cashier {
+        credentials.insert("sign_in".to_owned(), json!({ "user": user, "password": password }));
     }
     // The old file's mode would stay; a new one is readable by its owner only.
     let _ = std::fs::remove_file(&path);
@@ -119,6 +128,6 @@ async fn write_tokens(store: &Store, data: &Path) -> anyhow::Result<()> {
         .mode(0o600)
         .open(&path)
         .with_context(|| format!("could not write {}", path.display()))?;
-    file.write_all(serde_json::Value::Object(tokens).to_string().as_bytes())?;
+    file.write_all(serde_json::Value::Object(credentials).to_string().as_bytes())?;
     Ok(())
 }

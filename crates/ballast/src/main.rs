@@ -9,6 +9,8 @@ mod commands;
 mod database;
 mod output;
 mod process;
+#[cfg(test)]
+mod reference;
 
 use std::process::ExitCode;
 

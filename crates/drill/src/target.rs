@@ -6,6 +6,7 @@
 use std::{path::PathBuf, sync::Arc};
 
 use anyhow::{Context, bail};
+pub use fleet::local::SignIn;
 use fleet::{local::LocalDeployment, process::Process};
 
 use crate::client::{BankAddress, Token};
@@ -36,23 +37,8 @@ pub struct Target {
     pub executive: Token,
     /// The processes of the deployment; empty when the bank is not on this machine.
     pub processes: Vec<Process>,
-    /// A staff member that may be used to measure sign-ins, if one was named.
+    /// A staff member that may be used to measure sign-ins, if there is one.
     pub sign_in: Option<SignIn>,
-}
-
-/// A user and the password.
-#[derive(Clone)]
-pub struct SignIn {
-    /// The user id.
-    pub user: String,
-    /// The password.
-    pub password: String,
-}
-
-impl std::fmt::Debug for SignIn {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("SignIn").field("user", &self.user).finish_non_exhaustive()
-    }
 }
 
 impl Target {
@@ -85,8 +71,11 @@ impl Target {
                 stored.map(|stored| &stored.executive),
                 "--executive-token",
             )?,
+            sign_in: options
+                .sign_in
+                .clone()
+                .or_else(|| stored.and_then(|stored| stored.sign_in.clone())),
             processes: local.map(|deployment| deployment.processes).unwrap_or_default(),
-            sign_in: options.sign_in.clone(),
         })
     }
 }

@@ -41,6 +41,24 @@ pub struct Credentials {
     pub executive: Token,
     /// Acts as a teller.
     pub teller: Token,
+    /// Somebody who can sign in with a password, for measuring sign-ins.
+    pub sign_in: Option<SignIn>,
+}
+
+/// A user id and its password.
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SignIn {
+    /// The user id.
+    pub user: String,
+    /// The password.
+    pub password: String,
+}
+
+impl fmt::Debug for SignIn {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("SignIn").field("user", &self.user).finish_non_exhaustive()
+    }
 }
 
 /// A secret for the `Authorization` header.

@@ -114,7 +114,8 @@ fn run_blocking(args: &BenchArgs) -> anyhow::Result<ExitCode> {
             matches!(args.workload, WorkloadArg::Logins),
             "--compare-unknown belongs to `ballast bench logins`"
         );
-        let user = args.user.as_deref().unwrap_or(KNOWN_USER);
+        let known = target.sign_in.as_ref().map(|known| known.user.as_str());
+        let user = args.user.as_deref().or(known).unwrap_or(KNOWN_USER);
         let report = compare_unknown(&target, user, UNKNOWN_PAIRS)?;
         print(args.json, &report, &report.table())?;
         return Ok(ExitCode::from(u8::from(report.found_a_problem())));

@@ -1,0 +1,16 @@
+//! The program from outside: deployments of real processes on free ports, each with its own data
+//! folder, and a real browser.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "clippy knows tests by their attribute only; their helpers may fail the test too"
+)]
+
+mod browser;
+mod cli;
+mod deployment;
+mod exactly_once;
+mod http;
+mod sessions;
