@@ -23,6 +23,7 @@ mod problem;
 mod route;
 mod serve;
 mod session;
+mod sign_in;
 
 pub use app::app;
 pub use config::Config;

@@ -1,0 +1,158 @@
+//! Many transfers under one key, each accepted or refused on its own.
+//!
+//! A batch is read without copies of its texts and answered into one buffer: some microseconds
+//! for a transfer, so that the books and not the JSON are what bounds it. Reading and writing of
+//! large ones happens beside the threads that answer other requests.
+
+use bytes::Bytes;
+use http::StatusCode;
+use ledger::operation::BATCH_LENGTH_MAX;
+use ledger::{Answer, Balance, Currency, Leg, LegAnswer, Operation, Request};
+use serde::{Deserialize, Serialize};
+use store::{Decided, Outcome};
+use utoipa::ToSchema;
+
+use super::answer::{Decimal, Digits, Time, bytes, mark_replayed};
+use super::body;
+use super::postings::TransferIn;
+use crate::call::Call;
+use crate::openapi::Doc;
+use crate::problem::{Kind, Problem};
+use crate::route::{Access, Handled, Route, handler};
+
+/// 8,000 transfers of 1,000 bytes: descriptions of full length in the longest script.
+const BODY_BYTES_MAX: usize = 8 << 20;
+/// Below this the hand-over to another thread costs more than it frees.
+const LARGE_BYTES: usize = 64 << 10;
+
+pub(crate) static ROUTES: &[Route] =
+    &[Route::post("/api/v1/transfers/batch", Access::COUNTER, handler!(batch))
+        .body_bytes_max(BODY_BYTES_MAX)
+        .doc(
+            Doc::new("Up to 8,000 transfers, each accepted or refused on its own")
+                .keyed()
+                .body::<BatchIn<'static>>()
+                .created::<BatchOut>()
+                .problems(&[413]),
+        )];
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = NewBatch)]
+struct BatchIn<'a> {
+    #[serde(borrow)]
+    #[schema(max_items = 8000, min_items = 1)]
+    transfers: Vec<TransferIn<'a>>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = Batch)]
+struct BatchOut {
+    operation: Digits,
+    kind: &'static str,
+    replayed: bool,
+    booked_at: Time,
+    accepted: usize,
+    refused: usize,
+    /// In the order of the request.
+    results: Vec<ResultOut>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(tag = "status", rename_all = "lowercase")]
+#[schema(as = BatchResult)]
+enum ResultOut {
+    Accepted { transfer: Digits, from_balance: Decimal, to_balance: Decimal },
+    Refused { reason: &'static str },
+}
+
+async fn batch(call: Call) -> Handled {
+    let key = call.key()?;
+    let actor = call.actor()?;
+    if call.body.len() < LARGE_BYTES {
+        let legs = call.json::<BatchIn<'_>>()?.legs()?;
+        let currencies = currencies(&legs);
+        let decided = post(&call, Operation::new(key, Request::Batch(legs), actor)).await?;
+        return write(&decided, &currencies);
+    }
+    call.check_json()?;
+    let body: Bytes = call.body.clone();
+    let (operation, currencies) = aside(move || {
+        let legs = body::parse::<BatchIn<'_>>(&body)?.legs()?;
+        let currencies = currencies(&legs);
+        Ok((Operation::new(key, Request::Batch(legs), actor), currencies))
+    })
+    .await?;
+    let decided = post(&call, operation).await?;
+    aside(move || write(&decided, &currencies)).await
+}
+
+/// Runs long work beside the threads that answer requests.
+async fn aside<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Problem> + Send + 'static,
+) -> Result<T, Problem> {
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| Err(Kind::Internal.into()))
+}
+
+impl BatchIn<'_> {
+    fn legs(&self) -> Result<Vec<Leg>, Problem> {
+        if self.transfers.is_empty() || self.transfers.len() > BATCH_LENGTH_MAX {
+            return Err(Problem::field(
+                "transfers",
+                format!("must hold 1 to {BATCH_LENGTH_MAX} transfers"),
+            ));
+        }
+        let legs = self.transfers.iter().enumerate();
+        legs.map(|(index, transfer)| transfer.leg(|| format!("transfers[{index}]."))).collect()
+    }
+}
+
+fn currencies(legs: &[Leg]) -> Vec<Currency> {
+    legs.iter().map(|leg| leg.amount.currency()).collect()
+}
+
+async fn post(call: &Call, operation: Operation) -> Result<Decided, Problem> {
+    match call.server.store.post(operation).await? {
+        Outcome::Decided(decided) => Ok(decided),
+        Outcome::KeyReused => Err(Kind::KeyReused.into()),
+    }
+}
+
+fn write(decided: &Decided, currencies: &[Currency]) -> Handled {
+    let Answer::Legs(legs) = &decided.answer else { return Err(Kind::Internal.into()) };
+    let results: Vec<_> =
+        legs.iter().zip(currencies).map(|(leg, currency)| result(leg, *currency)).collect();
+    let refused = legs.iter().filter(|leg| matches!(leg, LegAnswer::Refused(_))).count();
+    let out = BatchOut {
+        operation: Digits(decided.operation.get()),
+        kind: "batch",
+        replayed: decided.replayed,
+        booked_at: Time(decided.booked_at),
+        accepted: legs.len().saturating_sub(refused),
+        refused,
+        results,
+    };
+    // An accepted result is about 90 bytes.
+    let mut body = Vec::with_capacity(legs.len().saturating_mul(100).saturating_add(200));
+    serde_json::to_writer(&mut body, &out).map_err(|_| Kind::Internal)?;
+    let mut response = bytes(StatusCode::CREATED, body);
+    mark_replayed(&mut response, decided.replayed);
+    Ok(response)
+}
+
+fn result(leg: &LegAnswer, currency: Currency) -> ResultOut {
+    match *leg {
+        LegAnswer::Accepted { transfer, debit_after, credit_after } => {
+            let decimal = |minor: Option<i64>| {
+                // Both sides of a transfer are customers' accounts, which always have a balance.
+                Decimal(Balance::new(minor.unwrap_or_default(), currency))
+            };
+            ResultOut::Accepted {
+                transfer: Digits(transfer.get()),
+                from_balance: decimal(debit_after),
+                to_balance: decimal(credit_after),
+            }
+        }
+        LegAnswer::Refused(refusal) => ResultOut::Refused { reason: refusal.word() },
+    }
+}

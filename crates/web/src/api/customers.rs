@@ -1,0 +1,202 @@
+//! Customers by the API: add, find, list, edit, deactivate, activate.
+
+use std::borrow::Cow;
+
+use http::StatusCode;
+use ledger::customer::{CustomerDetails, CustomerFields, Ssn};
+use ledger::{CustomerStatus, NewCustomer, Refusal};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::answer::{Digits, Time, json, with_status};
+use super::cursor::{self, List};
+use super::text::Text;
+use crate::call::Call;
+use crate::openapi::Doc;
+use crate::problem::{Asked, FieldError, Problem};
+use crate::route::{Access, Handled, Route, handler};
+
+pub(crate) static ROUTES: &[Route] = &[
+    Route::post("/api/v1/customers", Access::EXECUTIVE, handler!(create)).doc(
+        Doc::new("Add a customer")
+            .body::<CustomerIn<'static>>()
+            .created::<CustomerOut<'static>>()
+            .problems(&[409]),
+    ),
+    Route::get("/api/v1/customers", Access::EXECUTIVE, handler!(list)).doc(
+        Doc::new("Find a customer by social security number, or list all")
+            .query(&[
+                ("ssn", "nine digits"),
+                ("cursor", "from the page before"),
+                ("limit", "1 to 500"),
+            ])
+            .ok::<CustomersOut<'static>>(),
+    ),
+    Route::get("/api/v1/customers/{number}", Access::EXECUTIVE, handler!(view))
+        .doc(Doc::new("View a customer").ok::<CustomerOut<'static>>().problems(&[404])),
+    Route::patch("/api/v1/customers/{number}", Access::EXECUTIVE, handler!(update)).doc(
+        Doc::new("Edit an active customer")
+            .body::<DetailsIn<'static>>()
+            .ok::<CustomerOut<'static>>()
+            .problems(&[404, 409]),
+    ),
+    Route::post("/api/v1/customers/{number}/deactivate", Access::EXECUTIVE, handler!(deactivate))
+        .doc(Doc::new("Deactivate a customer").ok::<CustomerOut<'static>>().problems(&[404, 409])),
+    Route::post("/api/v1/customers/{number}/activate", Access::EXECUTIVE, handler!(activate))
+        .doc(Doc::new("Activate a customer").ok::<CustomerOut<'static>>().problems(&[404, 409])),
+];
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct CustomerIn<'a> {
+    #[serde(borrow)]
+    #[schema(value_type = String, example = "012345678")]
+    ssn: Cow<'a, str>,
+    #[serde(borrow)]
+    #[schema(value_type = String, max_length = 50)]
+    name: Cow<'a, str>,
+    #[serde(borrow)]
+    #[schema(value_type = String, max_length = 100)]
+    address: Cow<'a, str>,
+    #[serde(borrow)]
+    #[schema(value_type = String, example = "36")]
+    age: Text<'a>,
+    #[serde(borrow)]
+    #[schema(value_type = String, max_length = 20)]
+    state: Cow<'a, str>,
+    #[serde(borrow)]
+    #[schema(value_type = String, max_length = 20)]
+    city: Cow<'a, str>,
+}
+
+/// Fields that are left out stay as they are.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct DetailsIn<'a> {
+    #[serde(borrow, default)]
+    #[schema(value_type = Option<String>, max_length = 50)]
+    name: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    #[schema(value_type = Option<String>, max_length = 100)]
+    address: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    #[schema(value_type = Option<String>, example = "36")]
+    age: Option<Text<'a>>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = Customer)]
+pub(crate) struct CustomerOut<'a> {
+    number: Digits,
+    ssn: &'a str,
+    name: &'a str,
+    address: &'a str,
+    age: u16,
+    state: &'a str,
+    city: &'a str,
+    status: &'static str,
+    /// The latest line of the customer's log.
+    message: &'a str,
+    updated_at: Time,
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = Customers)]
+struct CustomersOut<'a> {
+    customers: Vec<CustomerOut<'a>>,
+    next_cursor: Option<String>,
+}
+
+impl<'a> CustomerOut<'a> {
+    fn new(customer: &'a store::Customer) -> Self {
+        Self {
+            number: Digits(customer.number.get()),
+            ssn: customer.ssn.reveal(),
+            name: &customer.details.name,
+            address: &customer.details.address,
+            age: customer.details.age,
+            state: &customer.state,
+            city: &customer.city,
+            status: customer.status.as_str(),
+            message: &customer.message,
+            updated_at: Time(customer.updated_at),
+        }
+    }
+}
+
+pub(crate) fn invalid(errors: Vec<ledger::customer::FieldError>) -> Problem {
+    Problem::invalid(errors.into_iter().map(FieldError::from).collect())
+}
+
+async fn create(call: Call) -> Handled {
+    let given: CustomerIn<'_> = call.json()?;
+    let customer = NewCustomer::parse(&CustomerFields {
+        ssn: &given.ssn,
+        name: &given.name,
+        address: &given.address,
+        age: &given.age.0,
+        state: &given.state,
+        city: &given.city,
+    })
+    .map_err(invalid)?;
+    let customer = call.server.store.create_customer(&call.actor()?, customer).await?;
+    Ok(with_status(StatusCode::CREATED, &CustomerOut::new(&customer)))
+}
+
+async fn list(call: Call) -> Handled {
+    let query = call.query();
+    query.only(&["ssn", "cursor", "limit"])?;
+    let (rows, next) = match query.find("ssn") {
+        Some(text) => {
+            let ssn = Ssn::parse(text)
+                .ok_or_else(|| Problem::field("ssn", "must be exactly 9 digits"))?;
+            (call.server.store.customer_by_ssn(ssn).await?.into_iter().collect(), None)
+        }
+        None => {
+            let (after, limit) = cursor::page(List::Customers, &query)?;
+            let page = call.server.store.customers(after, limit).await?;
+            (page.rows, page.next)
+        }
+    };
+    Ok(json(&CustomersOut {
+        customers: rows.iter().map(CustomerOut::new).collect(),
+        next_cursor: next.map(|place| cursor::encode(List::Customers, place)),
+    }))
+}
+
+async fn find(call: &Call) -> Result<store::Customer, Problem> {
+    let found = call.server.store.customer(call.customer()?).await?;
+    found.ok_or_else(|| Problem::refused(Refusal::CustomerUnknown, Asked::State))
+}
+
+async fn view(call: Call) -> Handled {
+    Ok(json(&CustomerOut::new(&find(&call).await?)))
+}
+
+async fn update(call: Call) -> Handled {
+    let given: DetailsIn<'_> = call.json()?;
+    let now = find(&call).await?;
+    let age = now.details.age.to_string();
+    let details = CustomerDetails::parse(
+        given.name.as_deref().unwrap_or(&now.details.name),
+        given.address.as_deref().unwrap_or(&now.details.address),
+        given.age.as_ref().map_or(age.as_str(), |age| &age.0),
+    )
+    .map_err(invalid)?;
+    let customer = call.server.store.update_customer(&call.actor()?, now.number, details).await?;
+    Ok(json(&CustomerOut::new(&customer)))
+}
+
+async fn deactivate(call: Call) -> Handled {
+    set_status(&call, CustomerStatus::Deactivated).await
+}
+
+async fn activate(call: Call) -> Handled {
+    set_status(&call, CustomerStatus::Active).await
+}
+
+async fn set_status(call: &Call, status: CustomerStatus) -> Handled {
+    let (actor, number) = (call.actor()?, call.customer()?);
+    let customer = call.server.store.set_customer_status(&actor, number, status).await?;
+    Ok(json(&CustomerOut::new(&customer)))
+}

@@ -1,0 +1,34 @@
+//! What a server is told about itself. Reading it from a file is the binary's work.
+
+use std::time::Duration;
+
+/// The settings of one server.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The name in answers and on every operation, such as `applicationServer01-east`.
+    pub name: String,
+    /// `east` or `west`.
+    pub region: String,
+    /// Such as `us-east-1a`.
+    pub zone: String,
+    /// Whether browsers come over TLS: cookies are `Secure` and carry the `__Host-` prefix.
+    pub secure_cookies: bool,
+    /// How many proxies of ours stand before this server and append to `X-Forwarded-For`: two
+    /// locally (front door, balancer), one behind a cloud's balancer.
+    pub proxy_hops: usize,
+    /// How long requests in flight may take when the server is asked to leave.
+    pub drain: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            name: "server".to_owned(),
+            region: "east".to_owned(),
+            zone: "local".to_owned(),
+            secure_cookies: false,
+            proxy_hops: 2,
+            drain: Duration::from_secs(5),
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! The path of every request: count, identify, allow, check the origin, read, answer.
+//!
+//! Guarantees: the access rule is asked before the body is read; a handler that panics is a 500
+//! and not a dead connection; every answer carries the security headers; what failed is logged
+//! here or in `problem`, once.
+
+use std::panic::AssertUnwindSafe;
+use std::time::{Duration, Instant};
+
+use axum::body::HttpBody as _;
+use axum::extract::{Request, State};
+use axum::response::Response;
+use bytes::Bytes;
+use futures::FutureExt as _;
+use http::header::{CACHE_CONTROL, CONNECTION, HeaderName};
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue};
+use http_body_util::{BodyExt as _, Limited};
+use store::AuditEvent;
+
+use crate::app::{Server, Shared};
+use crate::call::Call;
+use crate::problem::{Kind, Problem};
+use crate::route::{Access, Handled, Route, is_api_path};
+use crate::session::Caller;
+use crate::{origin, pages, peer, session};
+
+/// A body must arrive within this; 8 MiB at 1 MiB/s.
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+/// After this a client is told that the outcome is unknown; balancers wait longer.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Answers a request of a route.
+pub(crate) async fn run(
+    server: Shared,
+    index: usize,
+    route: &'static Route,
+    request: Request,
+) -> Response {
+    let started = Instant::now();
+    server.meters.begin();
+    let (parts, body) = request.into_parts();
+    let asked = Asked { path: parts.uri.path().into(), query: parts.uri.query().map(Into::into) };
+    let work = AssertUnwindSafe(answer(&server, route, parts, body)).catch_unwind();
+    let (handled, signed_in) = match tokio::time::timeout(ANSWER_TIMEOUT, work).await {
+        Ok(Ok(handled)) => handled,
+        Ok(Err(_)) => {
+            tracing::error!(http.route = route.path(), "a handler panicked");
+            (Err(Kind::Internal.into()), false)
+        }
+        Err(_) => {
+            tracing::error!(http.route = route.path(), "a handler took too long");
+            let kind = if route.verb().changes_state() { Kind::Unknown } else { Kind::Unavailable };
+            (Err(Problem::new(kind).retry_after(1)), false)
+        }
+    };
+    let mut response = match handled {
+        Ok(response) => response,
+        Err(problem) if route.is_api() => problem.document(),
+        Err(problem) => pages::error::answer(&server, &problem, &asked, signed_in),
+    };
+    protect(&server, &mut response);
+    let (status, took) = (response.status().as_u16(), started.elapsed());
+    server.meters.end(index, status, took);
+    tracing::debug!(http.route = route.path(), http.status = status, ?took, "answered");
+    response
+}
+
+/// What an error page needs to know of the request.
+pub(crate) struct Asked {
+    pub(crate) path: Box<str>,
+    pub(crate) query: Option<Box<str>>,
+}
+
+async fn answer(
+    server: &Shared,
+    route: &'static Route,
+    parts: Parts,
+    body: axum::body::Body,
+) -> (Handled, bool) {
+    let caller = match allow(server, route, &parts).await {
+        Ok(caller) => caller,
+        Err(refused) => return refused,
+    };
+    let signed_in = caller.is_some();
+    let body = match read(body, route.body_bytes_max).await {
+        Ok(body) => body,
+        Err(problem) => return (Err(problem), signed_in),
+    };
+    let Parts { uri, headers, extensions, .. } = parts;
+    let address = peer::client(&headers, &extensions, server.config.proxy_hops);
+    let call = Call { server: Shared::clone(server), route, uri, headers, body, caller, address };
+    ((route.handler)(call).await, signed_in)
+}
+
+/// The access rule, and for changes the origin.
+async fn allow(
+    server: &Server,
+    route: &Route,
+    parts: &Parts,
+) -> Result<Option<Caller>, (Handled, bool)> {
+    let refuse = |problem: Problem, signed_in| Err((Err(problem), signed_in));
+    let headers = &parts.headers;
+    let foreign = route.verb().changes_state() && origin::is_cross_site(headers);
+    match route.access() {
+        Access::Public if foreign => return refuse(Kind::CrossSite.into(), false),
+        Access::Public => return Ok(None),
+        Access::Operator if peer::is_operator(headers, &parts.extensions) => return Ok(None),
+        Access::Operator => return refuse(Kind::NotFound.into(), false),
+        Access::SignedIn | Access::Roles(_) => {}
+    }
+    let caller = match session::identify(&server.store, &server.config, headers).await {
+        Ok(Some(caller)) => caller,
+        Ok(None) => return refuse(Kind::NotSignedIn.into(), false),
+        Err(problem) => return refuse(problem, false),
+    };
+    if !route.access().allows(caller.role()) {
+        deny(server, route, &caller).await;
+        return refuse(Kind::RoleMissing.into(), true);
+    }
+    if caller.by_cookie && foreign {
+        deny(server, route, &caller).await;
+        return refuse(Kind::CrossSite.into(), true);
+    }
+    Ok(Some(caller))
+}
+
+/// A denial is an audit row too.
+async fn deny(server: &Server, route: &Route, caller: &Caller) {
+    let subject = format!("{} {}", route.verb().method(), route.path());
+    let event = AuditEvent::of(&caller.actor(&server.name), "access.denied", subject, "denied");
+    if let Err(error) = server.store.record(event).await {
+        tracing::error!(%error, "a denial could not be recorded");
+    }
+}
+
+async fn read(body: axum::body::Body, bytes_max: usize) -> Result<Bytes, Problem> {
+    if body.is_end_stream() {
+        return Ok(Bytes::new());
+    }
+    let whole = tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, bytes_max).collect()).await;
+    match whole {
+        Ok(Ok(whole)) => Ok(whole.to_bytes()),
+        Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => {
+            Err(Kind::BodyTooLarge.into())
+        }
+        Ok(Err(_)) => Err(Kind::Malformed.into()),
+        Err(_) => Err(Kind::TooSlow.into()),
+    }
+}
+
+/// Answers a path that no route has.
+pub(crate) async fn not_found(State(server): State<Shared>, request: Request) -> Response {
+    unmatched(&server, &request, Kind::NotFound)
+}
+
+/// Answers a method that the path does not have; axum adds `Allow`.
+pub(crate) async fn method_not_allowed(State(server): State<Shared>, request: Request) -> Response {
+    unmatched(&server, &request, Kind::MethodNotAllowed)
+}
+
+fn unmatched(server: &Server, request: &Request, kind: Kind) -> Response {
+    let started = Instant::now();
+    server.meters.begin();
+    let asked = Asked { path: request.uri().path().into(), query: None };
+    let problem = Problem::new(kind);
+    let mut response = if is_api_path(&asked.path) {
+        problem.document()
+    } else {
+        pages::error::answer(server, &problem, &asked, true)
+    };
+    protect(server, &mut response);
+    server.meters.end(usize::MAX, response.status().as_u16(), started.elapsed());
+    response
+}
+
+/// Nothing from elsewhere, nothing inline, no frames; personal data is not kept by any cache.
+const HEADERS: [(HeaderName, HeaderValue); 4] = [
+    (
+        HeaderName::from_static("content-security-policy"),
+        HeaderValue::from_static(
+            "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; \
+             object-src 'none'",
+        ),
+    ),
+    (HeaderName::from_static("x-content-type-options"), HeaderValue::from_static("nosniff")),
+    (HeaderName::from_static("referrer-policy"), HeaderValue::from_static("no-referrer")),
+    (
+        HeaderName::from_static("cross-origin-opener-policy"),
+        HeaderValue::from_static("same-origin"),
+    ),
+];
+
+fn protect(server: &Server, response: &mut Response) {
+    let headers = response.headers_mut();
+    if !headers.contains_key(CACHE_CONTROL) {
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+    headers.extend(HEADERS);
+    if server.config.secure_cookies {
+        add(headers, "strict-transport-security", "max-age=31536000; includeSubDomains");
+    }
+    if server.is_draining() {
+        headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+}
+
+fn add(headers: &mut HeaderMap, name: &'static str, value: &'static str) {
+    headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+}

@@ -1,0 +1,67 @@
+//! The one table from refusals of the books to statuses and to words for the counter.
+
+use http::StatusCode;
+use ledger::Refusal;
+
+/// What was asked when the books refused: the same refusal is a missing page for one question
+/// and a failed posting for another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Asked {
+    /// A posting on the account in the path.
+    Account,
+    /// A posting on accounts in the body.
+    Posting,
+    /// To open an account for the customer in the path.
+    Opening,
+    /// Another state of the customer or account in the path.
+    State,
+}
+
+/// The status of a refusal.
+pub(crate) const fn status(refusal: Refusal, asked: Asked) -> StatusCode {
+    use Asked::{Account, Opening, Posting, State};
+    use Refusal as R;
+    match (refusal, asked) {
+        (R::AccountUnknown, Account | State) | (R::CustomerUnknown, Opening | State) => {
+            StatusCode::NOT_FOUND
+        }
+        (R::AccountKindTaken | R::SsnTaken | R::AccountOpen | R::CustomerActive, _)
+        | (R::AccountClosed | R::CustomerDeactivated, State) => StatusCode::CONFLICT,
+        (R::AccountUnknown, Posting | Opening)
+        | (R::CustomerUnknown, Account | Posting)
+        | (R::AccountClosed | R::CustomerDeactivated, Account | Posting | Opening)
+        | (R::InsufficientFunds | R::CurrencyMismatch | R::SameAccount | R::BooksFull, _)
+        | (R::BalanceNotZero | R::HoldsOpen, _) => StatusCode::UNPROCESSABLE_ENTITY,
+    }
+}
+
+/// The refusal as a sentence.
+pub(crate) fn title(refusal: Refusal) -> String {
+    let text = refusal.to_string();
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
+/// What to tell the customer who stands at the counter.
+pub(crate) const fn advice(refusal: Refusal) -> &'static str {
+    match refusal {
+        Refusal::AccountUnknown => "Check the account number with the customer.",
+        Refusal::AccountClosed => "An executive can reactivate the account.",
+        Refusal::CustomerDeactivated => {
+            "Nothing moves on this customer's accounts until an executive activates the customer."
+        }
+        Refusal::InsufficientFunds => "Offer a smaller amount; the available sum is shown above.",
+        Refusal::CurrencyMismatch => "Use the currency in which the account is kept.",
+        Refusal::SameAccount => "Choose another account to transfer to.",
+        Refusal::BooksFull => "Call the operations desk.",
+        Refusal::CustomerUnknown => "Check the customer number.",
+        Refusal::AccountKindTaken => {
+            "A customer has at most one open account of each kind: use the one that is there."
+        }
+        Refusal::BalanceNotZero => "Withdraw or transfer the whole balance first.",
+        Refusal::HoldsOpen => "Wait until the holds are settled.",
+        Refusal::AccountOpen => "There is nothing to do.",
+        Refusal::CustomerActive => "There is nothing to do.",
+        Refusal::SsnTaken => "Find the customer by this social security number instead.",
+    }
+}

@@ -1,0 +1,158 @@
+//! Sessions: secrets, cookies, who is calling, and the token in forms.
+//!
+//! Guarantees: the secret is 32 random bytes and only its SHA-256 is stored, so the database
+//! gives nobody a session; every request asks the database, so a session is dead everywhere the
+//! moment it ends (I8). Browser sessions end after a while without work, programs' do not.
+
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use http::header::{AUTHORIZATION, COOKIE};
+use http::{HeaderMap, HeaderValue};
+use ledger::{Actor, Role, UserId};
+use rand::RngCore as _;
+use sha2::{Digest, Sha256};
+use store::{Session, SessionKind, Store, TokenHash, now_ms};
+use subtle::ConstantTimeEq as _;
+
+use crate::config::Config;
+use crate::problem::Problem;
+
+/// How long a session lives whatever happens: a working day and its overtime.
+pub(crate) const LIFE_MS: i64 = 12 * 60 * 60 * 1_000;
+/// How long a browser may be left alone (OWASP: 15 to 30 minutes for such data).
+const IDLE_MS: i64 = 15 * 60 * 1_000;
+/// How often work is noted: a write for each page would cost more than the page.
+const TOUCH_MS: i64 = 60 * 1_000;
+/// 32 bytes as base64url without padding.
+const TOKEN_LENGTH: usize = 43;
+
+/// A new secret and the hash that is stored.
+#[must_use]
+pub fn new_token() -> (String, TokenHash) {
+    let mut bytes = [0_u8; 32];
+    rand::rng().fill_bytes(&mut bytes);
+    let token = URL_SAFE_NO_PAD.encode(bytes);
+    let hash = hash(&token);
+    (token, hash)
+}
+
+fn hash(token: &str) -> TokenHash {
+    Sha256::digest(token).into()
+}
+
+/// A live session and how it was shown.
+pub(crate) struct Caller {
+    pub(crate) session: Session,
+    /// By cookie: the browser sends it by itself, so changes need proof of where they come from.
+    pub(crate) by_cookie: bool,
+    secret: Box<str>,
+}
+
+impl Caller {
+    pub(crate) fn role(&self) -> Role {
+        self.session.role
+    }
+
+    pub(crate) fn actor(&self, server: &Arc<str>) -> Actor {
+        Actor {
+            user: self.session.user.clone(),
+            session: self.session.id,
+            server: Arc::clone(server),
+        }
+    }
+
+    /// What this session's forms carry: derived from the secret, so nothing needs to be stored
+    /// and no other site can know it.
+    pub(crate) fn form_token(&self) -> String {
+        let mut hash = Sha256::new();
+        hash.update("ballast form token 1:");
+        hash.update(&*self.secret);
+        URL_SAFE_NO_PAD.encode(hash.finalize())
+    }
+
+    /// Whether a form came from this session.
+    pub(crate) fn owns_form(&self, token: &str) -> bool {
+        self.form_token().as_bytes().ct_eq(token.as_bytes()).into()
+    }
+}
+
+/// Who is calling, if anybody; a bearer token goes before a cookie.
+pub(crate) async fn identify(
+    store: &Store,
+    config: &Config,
+    headers: &HeaderMap,
+) -> Result<Option<Caller>, Problem> {
+    let (secret, by_cookie) = match headers.get(AUTHORIZATION) {
+        Some(value) => (bearer(value), false),
+        None => (cookie(headers, cookie_name(config)), true),
+    };
+    let Some(secret) = secret.filter(|secret| secret.len() == TOKEN_LENGTH) else {
+        return Ok(None);
+    };
+    let Some(session) = store.session(hash(secret)).await? else { return Ok(None) };
+    let idle_ms = now_ms().saturating_sub(session.seen_at);
+    if session.kind == SessionKind::Browser {
+        if idle_ms > IDLE_MS {
+            return Ok(None);
+        }
+        if idle_ms >= TOUCH_MS {
+            store.touch_session(session.id, now_ms()).await?;
+        }
+    }
+    Ok(Some(Caller { session, by_cookie, secret: secret.into() }))
+}
+
+/// Starts a session; gives the secret and when it ends.
+pub(crate) async fn start(
+    store: &Store,
+    user: UserId,
+    kind: SessionKind,
+) -> Result<(String, i64), Problem> {
+    let (token, token_hash) = new_token();
+    let expires_at = now_ms().saturating_add(LIFE_MS);
+    store.create_session(store::NewSession { token_hash, user, kind, expires_at }).await?;
+    Ok((token, expires_at))
+}
+
+/// The `Set-Cookie` that gives a browser its session.
+pub(crate) fn set_cookie(config: &Config, token: &str) -> Option<HeaderValue> {
+    let seconds = LIFE_MS.checked_div(1_000).unwrap_or(0);
+    cookie_header(config, token, seconds)
+}
+
+/// The `Set-Cookie` that takes it away.
+pub(crate) fn clear_cookie(config: &Config) -> Option<HeaderValue> {
+    cookie_header(config, "", 0)
+}
+
+fn cookie_header(config: &Config, token: &str, seconds: i64) -> Option<HeaderValue> {
+    let name = cookie_name(config);
+    let secure = if config.secure_cookies { "; Secure" } else { "" };
+    HeaderValue::try_from(format!(
+        "{name}={token}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Strict{secure}"
+    ))
+    .ok()
+}
+
+/// `__Host-`: the browser itself refuses it without TLS, or from a neighbouring host (RFC 6265bis).
+const fn cookie_name(config: &Config) -> &'static str {
+    if config.secure_cookies { "__Host-ballast" } else { "ballast" }
+}
+
+fn bearer(value: &HeaderValue) -> Option<&str> {
+    let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers
+        .get_all(COOKIE)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='))
+        .find(|(each, _)| *each == name)
+        .map(|(_, token)| token)
+}
