@@ -126,7 +126,13 @@ impl Problem {
 
     /// Fields that break their rules.
     pub(crate) fn invalid(errors: Vec<FieldError>) -> Self {
-        Self { errors, ..Self::new(Kind::Invalid) }
+        Self::new(Kind::Invalid).with(errors)
+    }
+
+    /// The same problem with the fields that cause it.
+    pub(crate) fn with(mut self, errors: Vec<FieldError>) -> Self {
+        self.errors = errors;
+        self
     }
 
     /// One field that breaks its rule.

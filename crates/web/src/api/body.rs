@@ -42,7 +42,7 @@ fn explain<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Problem {
         (path, expected(&message))
     };
     let field = if field.is_empty() { "body".to_owned() } else { field };
-    Problem { errors: vec![FieldError::new(field, rule)], ..Problem::new(Kind::Invalid) }
+    Problem::field(field, rule)
 }
 
 /// "invalid type: integer `5`, expected a string at line 1 column 9" → "must be a string". What
@@ -58,7 +58,7 @@ fn expected(message: &str) -> Cow<'static, str> {
 }
 
 fn malformed(rule: impl Into<Cow<'static, str>>) -> Problem {
-    Problem { errors: vec![FieldError::new("body", rule)], ..Problem::new(Kind::Malformed) }
+    Problem::new(Kind::Malformed).with(vec![FieldError::new("body", rule)])
 }
 
 fn join(path: &str, name: &str) -> String {
