@@ -40,24 +40,29 @@ pub(crate) async fn run(
     let started = Instant::now();
     server.meters.begin();
     let (parts, body) = request.into_parts();
-    let asked = Asked { path: parts.uri.path().into(), query: parts.uri.query().map(Into::into) };
+    let asked = Asked {
+        route: route.path(),
+        reads: !route.verb().changes_state(),
+        path: parts.uri.path().into(),
+        query: parts.uri.query().map(Into::into),
+    };
     let work = AssertUnwindSafe(answer(&server, route, parts, body)).catch_unwind();
-    let (handled, signed_in) = match tokio::time::timeout(ANSWER_TIMEOUT, work).await {
+    let handled = match tokio::time::timeout(ANSWER_TIMEOUT, work).await {
         Ok(Ok(handled)) => handled,
         Ok(Err(_)) => {
             tracing::error!(http.route = route.path(), "a handler panicked");
-            (Err(Kind::Internal.into()), false)
+            Err(Kind::Internal.into())
         }
         Err(_) => {
             tracing::error!(http.route = route.path(), "a handler took too long");
             let kind = if route.verb().changes_state() { Kind::Unknown } else { Kind::Unavailable };
-            (Err(Problem::new(kind).retry_after(1)), false)
+            Err(Problem::new(kind).retry_after(1))
         }
     };
     let mut response = match handled {
         Ok(response) => response,
         Err(problem) if route.is_api() => problem.document(),
-        Err(problem) => pages::error::answer(&server, &problem, &asked, signed_in),
+        Err(problem) => pages::error::answer(&server, &problem, &asked),
     };
     protect(&server, &mut response);
     let (status, took) = (response.status().as_u16(), started.elapsed());
@@ -68,6 +73,10 @@ pub(crate) async fn run(
 
 /// What an error page needs to know of the request.
 pub(crate) struct Asked {
+    /// The path of the route; empty if there is none.
+    pub(crate) route: &'static str,
+    /// Whether the request only reads.
+    pub(crate) reads: bool,
     pub(crate) path: Box<str>,
     pub(crate) query: Option<Box<str>>,
 }
@@ -77,50 +86,35 @@ async fn answer(
     route: &'static Route,
     parts: Parts,
     body: axum::body::Body,
-) -> (Handled, bool) {
-    let caller = match allow(server, route, &parts).await {
-        Ok(caller) => caller,
-        Err(refused) => return refused,
-    };
-    let signed_in = caller.is_some();
-    let body = match read(body, route.body_bytes_max).await {
-        Ok(body) => body,
-        Err(problem) => return (Err(problem), signed_in),
-    };
+) -> Handled {
+    let caller = allow(server, route, &parts).await?;
+    let body = read(body, route.body_bytes_max).await?;
     let Parts { uri, headers, extensions, .. } = parts;
     let address = peer::client(&headers, &extensions, server.config.proxy_hops);
     let call = Call { server: Shared::clone(server), route, uri, headers, body, caller, address };
-    ((route.handler)(call).await, signed_in)
+    (route.handler)(call).await
 }
 
 /// The access rule, and for changes the origin.
-async fn allow(
-    server: &Server,
-    route: &Route,
-    parts: &Parts,
-) -> Result<Option<Caller>, (Handled, bool)> {
-    let refuse = |problem: Problem, signed_in| Err((Err(problem), signed_in));
+async fn allow(server: &Server, route: &Route, parts: &Parts) -> Result<Option<Caller>, Problem> {
     let headers = &parts.headers;
     let foreign = route.verb().changes_state() && origin::is_cross_site(headers);
     match route.access() {
-        Access::Public if foreign => return refuse(Kind::CrossSite.into(), false),
+        Access::Public if foreign => return Err(Kind::CrossSite.into()),
         Access::Public => return Ok(None),
         Access::Operator if peer::is_operator(headers, &parts.extensions) => return Ok(None),
-        Access::Operator => return refuse(Kind::NotFound.into(), false),
+        Access::Operator => return Err(Kind::NotFound.into()),
         Access::SignedIn | Access::Roles(_) => {}
     }
-    let caller = match session::identify(&server.store, &server.config, headers).await {
-        Ok(Some(caller)) => caller,
-        Ok(None) => return refuse(Kind::NotSignedIn.into(), false),
-        Err(problem) => return refuse(problem, false),
-    };
+    let caller = session::identify(&server.store, &server.config, headers).await?;
+    let caller = caller.ok_or(Kind::NotSignedIn)?;
     if !route.access().allows(caller.role()) {
         deny(server, route, &caller).await;
-        return refuse(Kind::RoleMissing.into(), true);
+        return Err(Kind::RoleMissing.into());
     }
     if caller.by_cookie && foreign {
         deny(server, route, &caller).await;
-        return refuse(Kind::CrossSite.into(), true);
+        return Err(Kind::CrossSite.into());
     }
     Ok(Some(caller))
 }
@@ -162,12 +156,12 @@ pub(crate) async fn method_not_allowed(State(server): State<Shared>, request: Re
 fn unmatched(server: &Server, request: &Request, kind: Kind) -> Response {
     let started = Instant::now();
     server.meters.begin();
-    let asked = Asked { path: request.uri().path().into(), query: None };
+    let asked = Asked { route: "", reads: true, path: request.uri().path().into(), query: None };
     let problem = Problem::new(kind);
     let mut response = if is_api_path(&asked.path) {
         problem.document()
     } else {
-        pages::error::answer(server, &problem, &asked, true)
+        pages::error::answer(server, &problem, &asked)
     };
     protect(server, &mut response);
     server.meters.end(usize::MAX, response.status().as_u16(), started.elapsed());

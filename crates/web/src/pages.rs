@@ -1,22 +1,69 @@
-//! stub
-pub(crate) mod error {
-    pub(crate) fn answer(
-        _s: &crate::app::Server,
-        p: &crate::problem::Problem,
-        _a: &crate::dispatch::Asked,
-        _i: bool,
-    ) -> axum::response::Response {
-        p.document()
-    }
+//! The staff's pages: askama templates, one layout, forms that work without JavaScript.
+//!
+//! Guarantees: every form that changes something carries the session's form token; every form
+//! that moves money carries the idempotency key it was born with, through validation errors and
+//! the confirmation step, so that a double click, a refresh, the back button and a second tab
+//! never move money twice; what was typed is kept, and each error names its field.
+
+pub(crate) mod accounts;
+pub(crate) mod api_index;
+mod assets;
+mod cash;
+mod customer_forms;
+mod customers;
+mod dashboard;
+pub(crate) mod error;
+mod form;
+mod layout;
+mod openings;
+mod show;
+mod sign_in;
+mod statement;
+mod transfers;
+
+use askama::Template;
+use axum::body::Body;
+use axum::response::Response;
+use http::header::{CONTENT_TYPE, LOCATION};
+use http::{HeaderValue, StatusCode};
+
+use crate::problem::{Kind, Problem};
+use crate::route::{Handled, Route};
+
+/// The rows of the route table.
+pub(crate) fn routes() -> [&'static [Route]; 9] {
+    [
+        assets::ROUTES,
+        sign_in::ROUTES,
+        dashboard::ROUTES,
+        customers::ROUTES,
+        customer_forms::ROUTES,
+        openings::ROUTES,
+        accounts::ROUTES,
+        cash::ROUTES,
+        transfers::ROUTES,
+    ]
 }
-pub(crate) mod api_index {
-    pub(crate) fn answer(
-        _c: &crate::call::Call,
-        _r: Vec<crate::api::index::Row>,
-    ) -> crate::route::Handled {
-        unimplemented!()
-    }
+
+/// A page.
+fn page(status: StatusCode, template: &impl Template) -> Handled {
+    let html = template.render().map_err(|error| {
+        tracing::error!(%error, "a page could not be rendered");
+        Problem::new(Kind::Internal)
+    })?;
+    let mut response = Response::new(Body::from(html));
+    *response.status_mut() = status;
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+    Ok(response)
 }
-pub(crate) fn routes() -> [&'static [crate::route::Route]; 0] {
-    []
+
+/// 303: what was done is done, look there; a refresh looks again and does nothing again.
+fn see_other(path: &str) -> Response {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::SEE_OTHER;
+    let place = HeaderValue::try_from(path).unwrap_or(HeaderValue::from_static("/"));
+    response.headers_mut().insert(LOCATION, place);
+    response
 }

@@ -1,0 +1,168 @@
+//! Accounts on pages: lists, one account with its latest entries, close and reactivate.
+
+use askama::Template;
+use http::StatusCode;
+use ledger::{CustomerNumber, Role};
+use store::{AccountView, Entry};
+
+use super::layout::{Layout, Notice};
+use super::show::{AccountRow, EntryRow, customer_path, kind, money, when};
+use super::{form, page, see_other, statement};
+use crate::api::accounts::find;
+use crate::api::cursor::{self, List};
+use crate::call::Call;
+use crate::problem::Problem;
+use crate::route::{Access, Handled, Route, handler};
+
+/// How many entries the page of an account shows.
+const ENTRIES: u32 = 10;
+
+pub(super) static ROUTES: &[Route] = &[
+    Route::get("/accounts", Access::SignedIn, handler!(list)),
+    Route::get("/accounts/{number}", Access::SignedIn, handler!(view)),
+    Route::get("/accounts/{number}/statement", Access::COUNTER, handler!(statement::view)),
+    Route::post("/accounts/{number}/close", Access::EXECUTIVE, handler!(close)),
+    Route::post("/accounts/{number}/reactivate", Access::EXECUTIVE, handler!(reactivate)),
+];
+
+#[derive(Template)]
+#[template(path = "accounts.html")]
+struct AccountsPage {
+    layout: Layout,
+    notice: Option<Notice>,
+    title: String,
+    accounts: Vec<AccountRow>,
+    next: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "account.html")]
+struct AccountPage {
+    layout: Layout,
+    notice: Option<Notice>,
+    number: i64,
+    status: &'static str,
+    balance: String,
+    facts: Vec<(&'static str, String)>,
+    /// Whether the viewer works with money.
+    counter: bool,
+    /// Whether the account takes postings.
+    moves: bool,
+    form_token: String,
+    entries: Vec<EntryRow>,
+}
+
+async fn list(call: Call) -> Handled {
+    let query = call.query();
+    let executive = call.caller()?.role() == Role::Executive;
+    let (title, rows, next) = match query.find("customer") {
+        Some(text) => {
+            let number = CustomerNumber::parse(text)
+                .map_err(|error| Problem::field("customer", error.to_string()))?;
+            let rows = call.server.store.accounts_of(number).await?;
+            (format!("Accounts of customer {number}"), rows, None)
+        }
+        None => {
+            let (after, limit) = cursor::page(List::Accounts, &query)?;
+            let found = call.server.store.accounts(after, limit).await?;
+            let next = found.next.map(|place| {
+                format!("/accounts?limit={limit}&cursor={}", cursor::encode(List::Accounts, place))
+            });
+            ("Accounts".to_owned(), found.rows, next)
+        }
+    };
+    let accounts = rows.into_iter().map(|view| AccountRow::new(view, executive)).collect();
+    page(
+        StatusCode::OK,
+        &AccountsPage { layout: Layout::of(&call), notice: None, title, accounts, next },
+    )
+}
+
+async fn view(call: Call) -> Handled {
+    show(&call, StatusCode::OK, None).await
+}
+
+async fn show(call: &Call, status: StatusCode, notice: Option<Notice>) -> Handled {
+    let view = find(call).await?;
+    let layout = Layout::of(call);
+    let counter = !layout.is_executive();
+    let query = call.query();
+    let done = query.get("done").parse::<i64>().ok();
+    let entries = if counter {
+        let found = call.server.store.entries(view.account.number, None, ENTRIES).await?;
+        found.map(|page| page.rows).unwrap_or_default()
+    } else {
+        Vec::new()
+    };
+    let again = query.find("again").is_some();
+    let notice = notice.or_else(|| done.map(|done| done_notice(done, again, &view, &entries)));
+    let account = &view.account;
+    let mut facts = vec![
+        ("Kind", account.kind.as_str().to_owned()),
+        ("Available", money(account.available())),
+        ("Customer", account.customer.to_string()),
+    ];
+    if account.customer_status != ledger::CustomerStatus::Active {
+        facts.push(("Customer's status", account.customer_status.as_str().to_owned()));
+    }
+    facts.push(("Latest message", view.message.clone()));
+    facts.push(("When", when(view.updated_at)));
+    page(
+        status,
+        &AccountPage {
+            notice,
+            number: account.number.get(),
+            status: account.status.as_str(),
+            balance: money(account.balance()),
+            facts,
+            counter,
+            moves: account.accepts_postings().is_ok(),
+            form_token: layout.form_token(),
+            entries: entries.iter().map(|entry| EntryRow::new(entry, done)).collect(),
+            layout,
+        },
+    )
+}
+
+/// What a form that was just sent has done. It is read from the books, so what it says is true
+/// whoever typed the address.
+fn done_notice(done: i64, again: bool, view: &AccountView, entries: &[Entry]) -> Notice {
+    let found = entries.iter().find(|entry| entry.operation.get() == done);
+    let text = found.map_or_else(
+        || format!("Balance now {}.", money(view.account.balance())),
+        |entry| format!("New balance {}.", money(entry.balance)),
+    );
+    if again {
+        let text = format!("It was done once. {text}");
+        return Notice::info("This form was sent before: nothing was moved a second time.", text);
+    }
+    match found {
+        Some(entry) => Notice::good(format!("{} done.", kind(&entry.kind)), text),
+        None => Notice::info(format!("Operation {done} is in the books."), text),
+    }
+}
+
+async fn close(call: Call) -> Handled {
+    form::read(&call)?;
+    let closed = call.server.store.close_account(&call.actor()?, call.account()?).await;
+    after(&call, closed).await
+}
+
+async fn reactivate(call: Call) -> Handled {
+    form::read(&call)?;
+    let opened = call.server.store.reactivate_account(&call.actor()?, call.account()?).await;
+    after(&call, opened).await
+}
+
+async fn after(call: &Call, changed: Result<AccountView, store::Error>) -> Handled {
+    match changed.map_err(Problem::from) {
+        Ok(view) => {
+            let account = view.account;
+            Ok(see_other(&customer_path(account.customer.get(), true)))
+        }
+        Err(problem) if problem.refusal.is_some() && problem.status != StatusCode::NOT_FOUND => {
+            show(call, problem.status, Some(form::notice_of(&problem))).await
+        }
+        Err(problem) => Err(problem),
+    }
+}

@@ -1,0 +1,219 @@
+//! Deposit and withdrawal at the counter: form, confirmation, result.
+
+use http::StatusCode;
+use ledger::operation::Description;
+use ledger::{Amount, Balance, Operation, Request};
+use store::AccountView;
+
+use super::form::{self, ConfirmPage, FormPage, Input, fill, notice_of, token_field};
+use super::layout::Layout;
+use super::show::money;
+use super::{page, see_other};
+use crate::api::accounts::find;
+use crate::api::postings::post;
+use crate::api::text::DESCRIPTION_RULE;
+use crate::call::Call;
+use crate::fields::Fields;
+use crate::problem::{Asked, FieldError, Problem};
+use crate::route::{Access, Handled, Route, handler};
+
+pub(super) static ROUTES: &[Route] = &[
+    Route::get("/accounts/{number}/deposit", Access::COUNTER, handler!(deposit_form)),
+    Route::post("/accounts/{number}/deposit", Access::COUNTER, handler!(deposit)),
+    Route::get("/accounts/{number}/withdraw", Access::COUNTER, handler!(withdraw_form)),
+    Route::post("/accounts/{number}/withdraw", Access::COUNTER, handler!(withdraw)),
+];
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Cash {
+    In,
+    Out,
+}
+
+impl Cash {
+    const fn title(self) -> &'static str {
+        match self {
+            Self::In => "Deposit cash",
+            Self::Out => "Withdraw cash",
+        }
+    }
+
+    fn action(self, view: &AccountView) -> String {
+        let word = match self {
+            Self::In => "deposit",
+            Self::Out => "withdraw",
+        };
+        format!("/accounts/{}/{word}", view.account.number)
+    }
+}
+
+async fn deposit_form(call: Call) -> Handled {
+    let view = find(&call).await?;
+    show_form(&call, Cash::In, &view, &form::new_key(), &Fields::default(), None)
+}
+
+async fn withdraw_form(call: Call) -> Handled {
+    let view = find(&call).await?;
+    show_form(&call, Cash::Out, &view, &form::new_key(), &Fields::default(), None)
+}
+
+async fn deposit(call: Call) -> Handled {
+    submit(&call, Cash::In).await
+}
+
+async fn withdraw(call: Call) -> Handled {
+    submit(&call, Cash::Out).await
+}
+
+fn facts(view: &AccountView) -> Vec<(&'static str, String)> {
+    let account = &view.account;
+    vec![
+        ("Account", account.number.to_string()),
+        ("Kind", account.kind.as_str().to_owned()),
+        ("Balance", money(account.balance())),
+        ("Available", money(account.available())),
+    ]
+}
+
+fn show_form(
+    call: &Call,
+    cash: Cash,
+    view: &AccountView,
+    key: &str,
+    typed: &Fields,
+    problem: Option<&Problem>,
+) -> Handled {
+    let mut inputs = vec![
+        Input::money("amount", "Amount"),
+        Input::text("description", "Description", Description::LENGTH_MAX).optional(),
+    ];
+    fill(&mut inputs, typed, problem.map_or(&[], |problem| &problem.errors));
+    let layout = Layout::of(call);
+    FormPage {
+        notice: problem.map(notice_of),
+        title: cash.title().to_owned(),
+        facts: facts(view),
+        action: cash.action(view),
+        hidden: vec![
+            token_field(&layout),
+            (form::KEY, key.to_owned()),
+            ("step", "check".to_owned()),
+        ],
+        inputs,
+        submit: "Continue",
+        back: format!("/accounts/{}", view.account.number),
+        layout,
+    }
+    .show(problem)
+}
+
+fn parse(form: &Fields, view: &AccountView) -> Result<(Amount, Description), Problem> {
+    let mut errors = Vec::new();
+    let amount = amount(form, view.account.currency, &mut errors);
+    let text = description(form, &mut errors);
+    match (amount, text) {
+        (Some(amount), Some(text)) => Ok((amount, text)),
+        _ => Err(Problem::invalid(errors)),
+    }
+}
+
+/// The field `amount`.
+pub(super) fn amount(
+    form: &Fields,
+    currency: ledger::Currency,
+    errors: &mut Vec<FieldError>,
+) -> Option<Amount> {
+    let parsed = Amount::parse(form.get("amount"), currency);
+    parsed.map_err(|error| errors.push(FieldError::new("amount", error.to_string()))).ok()
+}
+
+/// The field `description`.
+pub(super) fn description(form: &Fields, errors: &mut Vec<FieldError>) -> Option<Description> {
+    let parsed = Description::parse(form.get("description"));
+    if parsed.is_none() {
+        errors.push(FieldError::new("description", DESCRIPTION_RULE));
+    }
+    parsed
+}
+
+async fn submit(call: &Call, cash: Cash) -> Handled {
+    let form = form::read(call)?;
+    let key = form::key(&form)?;
+    let view = find(call).await?;
+    let (amount, text) = match parse(&form, &view) {
+        Ok(parsed) => parsed,
+        Err(problem) => {
+            return show_form(call, cash, &view, key.as_str(), &form, Some(&problem));
+        }
+    };
+    match form.get("step") {
+        "post" => {}
+        "edit" => return show_form(call, cash, &view, key.as_str(), &form, None),
+        _ => return confirm(call, cash, &view, &form, amount, None),
+    }
+    let number = view.account.number;
+    let request = match cash {
+        Cash::In => Request::deposit(number, amount, text),
+        Cash::Out => Request::withdrawal(number, amount, text),
+    };
+    let operation = Operation::new(key, request, call.actor()?);
+    match post(call, operation, Asked::Posting).await {
+        Ok(posted) => Ok(see_other(&result_path(number, &posted.decided))),
+        // The key is still good: nothing happened, or it is not known; the same form may be sent.
+        Err(problem) if problem.status.is_server_error() => {
+            confirm(call, cash, &view, &form, amount, Some(&problem))
+        }
+        // The key is used up: what is sent next is another operation.
+        Err(problem) => show_form(call, cash, &view, &form::new_key(), &form, Some(&problem)),
+    }
+}
+
+/// Where the result of an operation is seen, as often as one likes.
+pub(super) fn result_path(number: ledger::AccountNumber, decided: &store::Decided) -> String {
+    let again = if decided.replayed { "&again=1" } else { "" };
+    format!("/accounts/{number}?done={}{again}", decided.operation)
+}
+
+fn confirm(
+    call: &Call,
+    cash: Cash,
+    view: &AccountView,
+    form: &Fields,
+    amount: Amount,
+    problem: Option<&Problem>,
+) -> Handled {
+    let mut facts = facts(view);
+    let (word, sign) = match cash {
+        Cash::In => ("Deposit", 1),
+        Cash::Out => ("Withdrawal", -1),
+    };
+    let sum = Balance::new(amount.minor(), amount.currency());
+    let after = amount.minor().saturating_mul(sign).saturating_add(view.account.balance_minor());
+    facts.push((word, money(sum)));
+    facts.push(("Balance afterwards", money(Balance::new(after, amount.currency()))));
+    if !form.get("description").is_empty() {
+        facts.push(("Description", form.get("description").to_owned()));
+    }
+    let layout = Layout::of(call);
+    let carried = [form::KEY, "amount", "description"];
+    let template = ConfirmPage {
+        notice: problem.map(notice_of),
+        title: format!("{}: please confirm", cash.title()),
+        facts,
+        action: cash.action(view),
+        hidden: std::iter::once(token_field(&layout))
+            .chain(carried.map(|name| (name, form.get(name).to_owned())))
+            .collect(),
+        submit: match cash {
+            Cash::In => "Confirm the deposit",
+            Cash::Out => "Confirm the withdrawal",
+        },
+        back: format!("/accounts/{}", view.account.number),
+        layout,
+    };
+    let mut response = page(problem.map_or(StatusCode::OK, |problem| problem.status), &template)?;
+    if let Some(problem) = problem {
+        problem.decorate(&mut response);
+    }
+    Ok(response)
+}

@@ -1,0 +1,148 @@
+//! Customers on pages: the status list, one customer with accounts, deactivate and activate.
+
+use askama::Template;
+use http::StatusCode;
+use ledger::{CustomerStatus, Refusal};
+
+use super::form;
+use super::layout::{Layout, Notice};
+use super::show::{AccountRow, when};
+use super::{page, see_other};
+use crate::api::cursor::{self, List};
+use crate::call::Call;
+use crate::problem::{Asked, Problem};
+use crate::route::{Access, Handled, Route, handler};
+
+pub(super) static ROUTES: &[Route] = &[
+    Route::get("/customers", Access::EXECUTIVE, handler!(list)),
+    Route::get("/customers/{number}", Access::EXECUTIVE, handler!(view)),
+    Route::post("/customers/{number}/deactivate", Access::EXECUTIVE, handler!(deactivate)),
+    Route::post("/customers/{number}/activate", Access::EXECUTIVE, handler!(activate)),
+];
+
+#[derive(Template)]
+#[template(path = "customers.html")]
+struct CustomersPage {
+    layout: Layout,
+    notice: Option<Notice>,
+    rows: Vec<Row>,
+    next: Option<String>,
+}
+
+struct Row {
+    number: i64,
+    name: String,
+    status: &'static str,
+    message: String,
+    when: String,
+}
+
+#[derive(Template)]
+#[template(path = "customer.html")]
+struct CustomerPage {
+    layout: Layout,
+    notice: Option<Notice>,
+    number: i64,
+    name: String,
+    status: &'static str,
+    facts: Vec<(&'static str, String)>,
+    form_token: String,
+    accounts: Vec<AccountRow>,
+}
+
+async fn list(call: Call) -> Handled {
+    let (after, limit) = cursor::page(List::Customers, &call.query())?;
+    let found = call.server.store.customers(after, limit).await?;
+    let rows = found.rows.into_iter().map(|customer| Row {
+        number: customer.number.get(),
+        name: customer.details.name,
+        status: customer.status.as_str(),
+        message: customer.message,
+        when: when(customer.updated_at),
+    });
+    let next = found.next.map(|place| {
+        format!("/customers?limit={limit}&cursor={}", cursor::encode(List::Customers, place))
+    });
+    page(
+        StatusCode::OK,
+        &CustomersPage { layout: Layout::of(&call), notice: None, rows: rows.collect(), next },
+    )
+}
+
+/// The customer in the path.
+pub(super) async fn find(call: &Call) -> Result<store::Customer, Problem> {
+    let found = call.server.store.customer(call.customer()?).await?;
+    found.ok_or_else(|| Problem::refused(Refusal::CustomerUnknown, Asked::State))
+}
+
+async fn view(call: Call) -> Handled {
+    let query = call.query();
+    let notice = match query.get("done") {
+        "created" => Some(Notice::good("The customer was added.", "")),
+        "updated" => Some(Notice::good("The customer's data was updated.", "")),
+        "activated" => Some(Notice::good("The customer is active again.", "")),
+        "deactivated" => Some(Notice::good(
+            "The customer was deactivated.",
+            "Nothing moves on the accounts until the customer is activated.",
+        )),
+        _ => None,
+    };
+    show(&call, StatusCode::OK, notice).await
+}
+
+async fn show(call: &Call, status: StatusCode, notice: Option<Notice>) -> Handled {
+    let customer = find(call).await?;
+    let accounts = call.server.store.accounts_of(customer.number).await?;
+    let layout = Layout::of(call);
+    let facts = vec![
+        ("Customer number", customer.number.to_string()),
+        ("Social security number", customer.ssn.reveal().to_owned()),
+        ("Address", customer.details.address),
+        ("City", customer.city),
+        ("State", customer.state),
+        ("Age", customer.details.age.to_string()),
+        ("Latest message", customer.message),
+        ("When", when(customer.updated_at)),
+    ];
+    page(
+        status,
+        &CustomerPage {
+            notice,
+            number: customer.number.get(),
+            name: customer.details.name,
+            status: customer.status.as_str(),
+            facts,
+            form_token: layout.form_token(),
+            accounts: accounts.into_iter().map(|view| AccountRow::new(view, true)).collect(),
+            layout,
+        },
+    )
+}
+
+async fn deactivate(call: Call) -> Handled {
+    set_status(&call, CustomerStatus::Deactivated).await
+}
+
+async fn activate(call: Call) -> Handled {
+    set_status(&call, CustomerStatus::Active).await
+}
+
+async fn set_status(call: &Call, status: CustomerStatus) -> Handled {
+    form::read(call)?;
+    let number = call.customer()?;
+    let changed = call.server.store.set_customer_status(&call.actor()?, number, status).await;
+    match changed.map_err(Problem::from) {
+        Ok(_) => {
+            let done = match status {
+                CustomerStatus::Active => "activated",
+                CustomerStatus::Deactivated => "deactivated",
+            };
+            Ok(see_other(&format!("/customers/{number}?done={done}")))
+        }
+        // Somebody else was quicker: show the customer as it is.
+        Err(problem) if problem.status == StatusCode::CONFLICT => {
+            show(call, problem.status, Some(form::notice_of(&problem))).await
+        }
+        Err(problem) => Err(problem),
+    }
+}

@@ -1,0 +1,80 @@
+//! What every page shares: who is signed in, which server answered, and notices.
+
+use ledger::Role;
+
+use super::assets;
+use crate::app::Server;
+use crate::call::Call;
+use crate::session::Caller;
+
+/// The frame of a page.
+pub(super) struct Layout {
+    pub(super) who: Option<Who>,
+    pub(super) server: String,
+    pub(super) region: String,
+    pub(super) style: &'static str,
+    pub(super) script: &'static str,
+    pub(super) icon: &'static str,
+}
+
+/// Who is signed in.
+pub(super) struct Who {
+    pub(super) user: String,
+    pub(super) name: String,
+    pub(super) role: &'static str,
+    pub(super) executive: bool,
+    pub(super) form_token: String,
+}
+
+impl Layout {
+    pub(super) fn of(call: &Call) -> Self {
+        Self::new(&call.server, call.caller.as_ref())
+    }
+
+    pub(super) fn new(server: &Server, caller: Option<&Caller>) -> Self {
+        Self {
+            who: caller.map(|caller| Who {
+                user: caller.session.user.as_str().to_owned(),
+                name: caller.session.name.to_string(),
+                role: caller.role().as_str(),
+                executive: caller.role() == Role::Executive,
+                form_token: caller.form_token(),
+            }),
+            server: server.config.name.clone(),
+            region: server.config.region.clone(),
+            style: assets::STYLE.path(),
+            script: assets::SCRIPT.path(),
+            icon: assets::ICON.path(),
+        }
+    }
+
+    pub(super) fn form_token(&self) -> String {
+        self.who.as_ref().map(|who| who.form_token.clone()).unwrap_or_default()
+    }
+
+    pub(super) fn is_executive(&self) -> bool {
+        self.who.as_ref().is_some_and(|who| who.executive)
+    }
+}
+
+/// A message above the content.
+pub(super) struct Notice {
+    /// `good`, `bad` or `info`.
+    pub(super) tone: &'static str,
+    pub(super) title: String,
+    pub(super) text: String,
+}
+
+impl Notice {
+    pub(super) fn good(title: impl Into<String>, text: impl Into<String>) -> Self {
+        Self { tone: "good", title: title.into(), text: text.into() }
+    }
+
+    pub(super) fn bad(title: impl Into<String>, text: impl Into<String>) -> Self {
+        Self { tone: "bad", title: title.into(), text: text.into() }
+    }
+
+    pub(super) fn info(title: impl Into<String>, text: impl Into<String>) -> Self {
+        Self { tone: "info", title: title.into(), text: text.into() }
+    }
+}
