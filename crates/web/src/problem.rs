@@ -149,7 +149,12 @@ impl Problem {
             status: refusal::status(refusal, asked),
             word: refusal.word(),
             title: refusal::title(refusal).into(),
-            detail: "The books refuse. Asking again with the same key gives the same answer.",
+            detail: match asked {
+                Asked::State => "Nothing was changed.",
+                Asked::Account | Asked::Posting | Asked::Opening => {
+                    "Nothing was moved. The same key gives the same answer again."
+                }
+            },
             refusal: Some(refusal),
             ..Self::new(Kind::Internal)
         }

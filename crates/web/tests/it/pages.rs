@@ -1,0 +1,202 @@
+//! The pages as a browser sends them: sign in, forms, confirmation, and nothing moves twice.
+
+use crate::bank::{Answer, Bank, PASSWORD};
+
+/// The value of a hidden field.
+fn hidden(page: &Answer, name: &str) -> String {
+    let mark = format!("name=\"{name}\" value=\"");
+    let found = page.text.split(&mark).nth(1).unwrap_or_else(|| panic!("{name}: {}", page.text));
+    found.split('"').next().unwrap().to_owned()
+}
+
+async fn get(bank: &Bank, token: &str, path: &str) -> Answer {
+    bank.get(path).cookie(token).header("sec-fetch-site", "same-origin").send().await
+}
+
+async fn submit(bank: &Bank, token: &str, path: &str, fields: &[(&str, &str)]) -> Answer {
+    let ask = bank.post(path).cookie(token).header("sec-fetch-site", "same-origin");
+    ask.form(fields).send().await
+}
+
+#[tokio::test]
+async fn signing_in_leads_to_where_one_wanted() {
+    let bank = Bank::open().await;
+    let away = bank.get("/accounts/360110000?x=1").send().await.expect(303);
+    assert_eq!(away.header("location"), "/sign-in?next=%2Faccounts%2F360110000%3Fx%3D1");
+    let page = bank.get(away.header("location")).send().await.expect(200);
+    let next = hidden(&page, "next");
+    let wrong = [("user", "C00000003"), ("password", "wrong-horse-1"), ("next", &*next)];
+    let wrong = bank.post("/sign-in").form(&wrong).send().await.expect(401);
+    assert!(wrong.text.contains("Wrong user or password") && wrong.text.contains("C00000003"));
+    assert!(!wrong.text.contains("wrong-horse-1"));
+    let right = [("user", "c00000003"), ("password", PASSWORD), ("next", &*next)];
+    let right = bank.post("/sign-in").form(&right).send().await.expect(303);
+    assert_eq!(right.header("location"), "/accounts/360110000?x=1");
+    let cookie = right.header("set-cookie").split(';').next().unwrap().to_owned();
+    let token = cookie.strip_prefix("ballast=").unwrap();
+    let home = get(&bank, token, "/").await.expect(200);
+    assert!(home.text.contains("Welcome, A teller"));
+    get(&bank, token, "/sign-in").await.expect(303);
+    let form_token = hidden(&home, "form_token");
+    submit(&bank, token, "/sign-out", &[]).await.expect(403);
+    submit(&bank, token, "/sign-out", &[("form_token", &form_token)]).await.expect(303);
+    get(&bank, token, "/").await.expect(303);
+}
+
+#[tokio::test]
+async fn a_deposit_is_confirmed_and_a_double_click_moves_it_once() {
+    let bank = Bank::open().await;
+    let account = bank.account("012345678", "10.00").await;
+    let path = format!("/accounts/{account}/deposit");
+    let form = get(&bank, &bank.teller, &path).await.expect(200);
+    let (token, key) = (hidden(&form, "form_token"), hidden(&form, "key"));
+    let fields = |amount, step| {
+        [("form_token", &*token), ("key", &*key), ("amount", amount), ("step", step)]
+    };
+    let wrong = submit(&bank, &bank.teller, &path, &fields("1_000", "check")).await.expect(400);
+    assert!(wrong.text.contains("1_000") && wrong.text.contains("must be digits"));
+    assert_eq!(hidden(&wrong, "key"), key);
+    let confirm = submit(&bank, &bank.teller, &path, &fields("5.50", "check")).await.expect(200);
+    assert!(confirm.text.contains("please confirm") && confirm.text.contains("15.50 USD"));
+    assert_eq!(bank.balance(&account).await, "10.00");
+    assert_eq!(hidden(&confirm, "key"), key);
+    let edit = submit(&bank, &bank.teller, &path, &fields("5.50", "edit")).await.expect(200);
+    assert_eq!((hidden(&edit, "key"), edit.text.contains("5.50")), (key.clone(), true));
+    let first = submit(&bank, &bank.teller, &path, &fields("5.50", "post")).await.expect(303);
+    let again = submit(&bank, &bank.teller, &path, &fields("5.50", "post")).await.expect(303);
+    assert_eq!(bank.balance(&account).await, "15.50");
+    let result = get(&bank, &bank.teller, first.header("location")).await.expect(200);
+    assert!(result.text.contains("Deposit done.") && result.text.contains("New balance 15.50 USD"));
+    let result = get(&bank, &bank.teller, again.header("location")).await.expect(200);
+    assert!(result.text.contains("nothing was moved a second time"));
+    let other = submit(&bank, &bank.teller, &path, &fields("6", "post")).await.expect(422);
+    assert!(other.text.contains("This form was used before"));
+    assert_ne!(hidden(&other, "key"), key);
+    assert_eq!(bank.balance(&account).await, "15.50");
+}
+
+#[tokio::test]
+async fn forms_without_their_token_do_nothing() {
+    let bank = Bank::open().await;
+    let account = bank.account("012345678", "10.00").await;
+    let path = format!("/accounts/{account}/withdraw");
+    let form = get(&bank, &bank.teller, &path).await.expect(200);
+    let key = hidden(&form, "key");
+    let foreign = hidden(&get(&bank, &bank.cashier, &path).await, "form_token");
+    for token in ["", "x", &foreign] {
+        let fields = [("form_token", token), ("key", &*key), ("amount", "1"), ("step", "post")];
+        let answer = submit(&bank, &bank.teller, &path, &fields).await.expect(403);
+        assert!(answer.text.contains("The form is not of this session"));
+    }
+    assert_eq!(bank.balance(&account).await, "10.00");
+}
+
+#[tokio::test]
+async fn a_refused_withdrawal_says_what_to_do_and_keeps_what_was_typed() {
+    let bank = Bank::open().await;
+    let account = bank.account("012345678", "10.00").await;
+    let path = format!("/accounts/{account}/withdraw");
+    let form = get(&bank, &bank.teller, &path).await.expect(200);
+    let (token, key) = (hidden(&form, "form_token"), hidden(&form, "key"));
+    let fields = [("form_token", &*token), ("key", &*key), ("amount", "11"), ("step", "post")];
+    let refused = submit(&bank, &bank.teller, &path, &fields).await.expect(422);
+    assert!(refused.text.contains("Offer a smaller amount") && refused.text.contains("\"11\""));
+    assert_ne!(hidden(&refused, "key"), key);
+}
+
+#[tokio::test]
+async fn a_transfer_goes_by_form_to_any_account() {
+    let bank = Bank::open().await;
+    let a = bank.account("000000001", "10.00").await;
+    let b = bank.account("000000002", "0").await;
+    let form = get(&bank, &bank.teller, &format!("/transfers/new?from={a}")).await.expect(200);
+    assert!(form.text.contains(&a));
+    let (token, key) = (hidden(&form, "form_token"), hidden(&form, "key"));
+    let fields = |to, step| {
+        [
+            ("form_token", &*token),
+            ("key", &*key),
+            ("from", &*a),
+            ("to", to),
+            ("amount", "10"),
+            ("description", "<b>rent</b>"),
+            ("step", step),
+        ]
+    };
+    let unknown =
+        submit(&bank, &bank.teller, "/transfers/new", &fields("360999999", "check")).await;
+    assert!(unknown.expect(400).text.contains("does not exist"));
+    let confirm = submit(&bank, &bank.teller, "/transfers/new", &fields(&b, "check")).await;
+    assert!(confirm.expect(200).text.contains("&#60;b&#62;rent"));
+    let done = submit(&bank, &bank.teller, "/transfers/new", &fields(&b, "post")).await.expect(303);
+    let page = get(&bank, &bank.teller, done.header("location")).await.expect(200);
+    assert!(page.text.contains("Transfer done.") && page.text.contains("class=\"fresh\""));
+    assert_eq!(bank.balance(&b).await, "10.00");
+    let statement = get(&bank, &bank.teller, &format!("/accounts/{b}/statement")).await.expect(200);
+    assert!(statement.text.contains("Closing balance"));
+    get(&bank, &bank.teller, &format!("/accounts/{b}/statement?last=0")).await.expect(400);
+}
+
+#[tokio::test]
+async fn an_executive_adds_a_customer_and_opens_an_account() {
+    let bank = Bank::open().await;
+    let who = &bank.executive;
+    let form = get(&bank, who, "/customers/new").await.expect(200);
+    let token = hidden(&form, "form_token");
+    let fields = |name, ssn| {
+        [
+            ("form_token", &*token),
+            ("ssn", ssn),
+            ("name", name),
+            ("address", "A street"),
+            ("age", "36"),
+            ("state", "London"),
+            ("city", "London"),
+        ]
+    };
+    let wrong = submit(&bank, who, "/customers/new", &fields("", "012345678")).await.expect(400);
+    assert!(wrong.text.contains("must be 1 to 50 characters") && wrong.text.contains("012345678"));
+    let made = submit(&bank, who, "/customers/new", &fields("Ada", "012345678")).await.expect(303);
+    assert_eq!(made.header("location"), "/customers/110110000?done=created");
+    let taken = submit(&bank, who, "/customers/new", &fields("Bob", "012345678")).await.expect(409);
+    assert!(taken.text.contains("belongs to a customer already"));
+    let found = [("form_token", &*token), ("ssn", "012345678")];
+    let found = submit(&bank, who, "/customers/find", &found).await.expect(303);
+    assert_eq!(found.header("location"), "/customers/110110000");
+    let path = "/customers/110110000/accounts/new";
+    let key = hidden(&get(&bank, who, path).await.expect(200), "key");
+    let open = [
+        ("form_token", &*token),
+        ("key", &*key),
+        ("kind", "savings"),
+        ("currency", "USD"),
+        ("opening_amount", "12.34"),
+    ];
+    for _ in 0..2 {
+        let opened = submit(&bank, who, path, &open).await.expect(303);
+        assert_eq!(opened.header("location"), "/accounts/360110000");
+    }
+    let view = get(&bank, who, "/customers/110110000").await.expect(200);
+    assert!(view.text.contains("12.34 USD"));
+    let close = [("form_token", &*token)];
+    let close = submit(&bank, who, "/accounts/360110000/close", &close).await.expect(422);
+    assert!(close.text.contains("Withdraw or transfer the whole balance first"));
+    let find = get(&bank, &bank.teller, "/find?number=110110000").await.expect(303);
+    assert_eq!(find.header("location"), "/accounts?customer=110110000");
+    get(&bank, &bank.teller, "/find?number=110110009").await.expect(404);
+    get(&bank, &bank.teller, "/find?number=x").await.expect(400);
+}
+
+#[tokio::test]
+async fn assets_are_cached_by_their_hash() {
+    let bank = Bank::open().await;
+    let page = bank.get("/sign-in").send().await.expect(200);
+    let path = page.text.split("href=\"/assets/ballast.css").nth(1).unwrap();
+    let path = format!("/assets/ballast.css{}", path.split('"').next().unwrap());
+    let style = bank.get(&path).send().await.expect(200);
+    assert!(style.header("cache-control").contains("immutable"));
+    let tag = style.header("etag").to_owned();
+    let again = bank.get("/assets/ballast.css").header("if-none-match", &tag).send().await;
+    again.expect(304);
+    bank.get("/assets/none.css").send().await.expect(404);
+}

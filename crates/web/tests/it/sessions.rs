@@ -1,0 +1,77 @@
+//! Signing in, being signed in on every server, and being signed out on all of them.
+
+use std::time::Instant;
+
+use http::Method;
+use serde_json::json;
+
+use crate::bank::{Bank, PASSWORD};
+
+async fn sign_in(bank: &Bank, user: &str, password: &str) -> crate::bank::Answer {
+    let body = json!({ "user": user, "password": password });
+    bank.post("/api/v1/sessions").json(&body).send().await
+}
+
+#[tokio::test]
+async fn a_session_is_valid_on_every_server_until_logout_and_nowhere_after() {
+    let mut bank = Bank::open().await;
+    let made = sign_in(&bank, "c00000003", PASSWORD).await.expect(201);
+    assert_eq!(made.json()["staff"]["role"], "teller");
+    let cookie = made.header("set-cookie").to_owned();
+    assert!(cookie.contains("HttpOnly") && cookie.contains("SameSite=Strict"), "{cookie}");
+    let token = made.json()["token"].as_str().unwrap().to_owned();
+    let other = bank.second_server();
+    let first = std::mem::replace(&mut bank.app, other);
+    let second = bank.app.clone();
+    for app in [&first, &second, &first, &second] {
+        bank.app = app.clone();
+        bank.get("/api/v1/session").token(&token).send().await.expect(200);
+        bank.get("/api/v1/session").cookie(&token).send().await.expect(200);
+    }
+    bank.app = first.clone();
+    bank.ask(Method::DELETE, "/api/v1/session").token(&token).send().await.expect(204);
+    for app in [&first, &second] {
+        bank.app = app.clone();
+        let answer = bank.get("/api/v1/session").token(&token).send().await;
+        assert!(answer.is_problem(401, "not-signed-in"));
+    }
+}
+
+#[tokio::test]
+async fn known_and_unknown_users_are_refused_alike() {
+    let bank = Bank::open().await;
+    let mut answers = Vec::new();
+    let mut times = Vec::new();
+    for user in ["C00000003", "C00000099", "nobody"] {
+        let started = Instant::now();
+        let answer = sign_in(&bank, user, "wrong-horse-1").await;
+        times.push(started.elapsed());
+        assert!(answer.is_problem(401, "sign-in-refused"), "{user}: {}", answer.text);
+        answers.push(answer.text);
+    }
+    assert!(answers.iter().all(|answer| *answer == answers[0]), "{answers:?}");
+    // The hash dominates; a factor of three allows for a busy machine.
+    let (least, most) = (times.iter().min().unwrap(), times.iter().max().unwrap());
+    assert!(*most < *least * 3, "{times:?}");
+}
+
+#[tokio::test]
+async fn failures_lock_a_name_whether_or_not_it_exists() {
+    let bank = Bank::open().await;
+    for user in ["C00000003", "C00000099"] {
+        for _ in 0..5 {
+            assert!(sign_in(&bank, user, "wrong-horse-1").await.is_problem(401, "sign-in-refused"));
+        }
+        let locked = sign_in(&bank, user, PASSWORD).await;
+        assert!(locked.is_problem(429, "sign-in-locked"), "{user}: {}", locked.text);
+        assert!(locked.header("retry-after").parse::<u32>().unwrap() >= 1);
+    }
+}
+
+#[tokio::test]
+async fn empty_fields_are_named() {
+    let bank = Bank::open().await;
+    let answer = sign_in(&bank, "", "").await;
+    assert!(answer.is_problem(400, "validation"));
+    assert_eq!(answer.json()["errors"][1]["field"], "password");
+}
