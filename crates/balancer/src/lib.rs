@@ -11,6 +11,7 @@ pub mod policy;
 
 mod access_log;
 mod check;
+mod client_stream;
 mod error;
 mod metrics;
 mod proxy;

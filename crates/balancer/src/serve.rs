@@ -14,15 +14,15 @@ use std::time::Duration;
 
 use pingora::apps::HttpServerApp;
 use pingora::protocols::http::ServerSession;
-use pingora::protocols::l4::listener::Listener;
-use pingora::protocols::l4::stream::Stream;
 use pingora::proxy::HttpProxy;
 use pingora::server::configuration::ServerConf;
 use tokio::io::AsyncWriteExt;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::check;
+use crate::client_stream::ClientStream;
 use crate::config::Config;
 use crate::error::Error;
 use crate::proxy::{Proxy, answer};
@@ -60,12 +60,8 @@ impl Balancer {
         let shared = Arc::new(Shared::new(config)?);
         let proxy = Arc::new(proxy(&shared));
         let (leave, leaving) = watch::channel(false);
-        let accepting = tokio::spawn(accept(
-            Listener::from(socket),
-            Arc::clone(&proxy),
-            Arc::clone(&shared),
-            leaving,
-        ));
+        let accepting =
+            tokio::spawn(accept(socket, Arc::clone(&proxy), Arc::clone(&shared), leaving));
         let mut background: Vec<_> = (0..shared.upstreams.len())
             .map(|server| tokio::spawn(check::watch(Arc::clone(&shared), server)))
             .collect();
@@ -140,7 +136,7 @@ fn proxy(shared: &Arc<Shared>) -> HttpProxy<Proxy> {
     proxy
 }
 
-fn listen_on(address: SocketAddr) -> io::Result<tokio::net::TcpListener> {
+fn listen_on(address: SocketAddr) -> io::Result<TcpListener> {
     let domain = socket2::Domain::for_address(address);
     let socket = socket2::Socket::new(domain, socket2::Type::STREAM, None)?;
     // A restart must not wait for connections of the last process in TIME_WAIT.
@@ -148,11 +144,11 @@ fn listen_on(address: SocketAddr) -> io::Result<tokio::net::TcpListener> {
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
-    tokio::net::TcpListener::from_std(socket.into())
+    TcpListener::from_std(socket.into())
 }
 
 async fn accept(
-    listener: Listener,
+    listener: TcpListener,
     proxy: Arc<HttpProxy<Proxy>>,
     shared: Arc<Shared>,
     mut leaving: watch::Receiver<bool>,
@@ -162,7 +158,7 @@ async fn accept(
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
-                Ok(stream) => open(stream, &mut connections, &proxy, &shared, &shutdown),
+                Ok(client) => open(client, &mut connections, &proxy, &shared, &shutdown),
                 Err(error) => {
                     tracing::error!(error.message = %error, "a connection cannot be accepted");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -174,14 +170,14 @@ async fn accept(
     }
     // Who already waits in the backlog would be reset when the socket closes.
     let end = tokio::time::Instant::now() + LAST_ACCEPTS;
-    while let Ok(Ok(stream)) = tokio::time::timeout_at(end, listener.accept()).await {
-        open(stream, &mut connections, &proxy, &shared, &shutdown);
+    while let Ok(Ok(client)) = tokio::time::timeout_at(end, listener.accept()).await {
+        open(client, &mut connections, &proxy, &shared, &shutdown);
     }
     connections
 }
 
 fn open(
-    mut stream: Stream,
+    (mut stream, peer): (TcpStream, SocketAddr),
     connections: &mut JoinSet<()>,
     proxy: &Arc<HttpProxy<Proxy>>,
     shared: &Arc<Shared>,
@@ -199,13 +195,13 @@ fn open(
         return;
     }
     // Without it the last part of an answer waits for the client's acknowledgement.
-    let _ = stream.set_nodelay();
+    let _ = stream.set_nodelay(true);
     stats.connections.fetch_add(1, Relaxed);
     stats.connections_open.fetch_add(1, Relaxed);
     let guard = Open { shared: Arc::clone(shared) };
     let (proxy, shutdown) = (Arc::clone(proxy), shutdown.clone());
     connections.spawn(async move {
-        serve(stream, &proxy, &guard.shared, &shutdown).await;
+        serve(ClientStream::new(stream, peer), &proxy, &guard.shared, &shutdown).await;
         drop(guard);
     });
 }
@@ -223,7 +219,7 @@ impl Drop for Open {
 
 /// The requests of one connection, one after the other.
 async fn serve(
-    stream: Stream,
+    stream: ClientStream,
     proxy: &Arc<HttpProxy<Proxy>>,
     shared: &Shared,
     shutdown: &watch::Receiver<bool>,
