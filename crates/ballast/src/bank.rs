@@ -67,7 +67,7 @@ async fn give_password(
         return Ok(None);
     }
     let password = web::generate_password();
-    let password_hash = web::hash_password(&password)?;
+    let password_hash = web::hash_password(&password);
     if known.is_some() {
         store.set_password(user.clone(), password_hash, true).await?;
     } else {

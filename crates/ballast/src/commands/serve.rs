@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
@@ -57,11 +58,12 @@ pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
         }
     };
     let config = web::Config {
-        name: config.name.into(),
-        region: config.region.into(),
-        zone: config.zone.into(),
+        name: config.name,
+        region: config.region,
+        zone: config.zone,
         secure_cookies: config.secure_cookies,
-        drain_seconds: config.drain_seconds,
+        drain: Duration::from_secs(config.drain_seconds),
+        ..web::Config::default()
     };
     web::serve(listener, store, config, shutdown).await?;
     Ok(ExitCode::SUCCESS)

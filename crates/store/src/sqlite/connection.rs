@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use refinery::{Migration, Runner};
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use crate::error::Error;
@@ -14,7 +15,7 @@ use crate::sqlite::classify;
 /// the inner pages of the trees of a branch's books and keeps a server under 40 MiB.
 const SETTINGS: &str = "pragma journal_mode = wal; pragma synchronous = full; \
      pragma foreign_keys = on; pragma cache_size = -8192; pragma temp_store = memory; \
-     pragma wal_autocheckpoint = 2000;";
+     pragma wal_autocheckpoint = 4000;";
 
 /// How long a statement waits for another process. Writers queue at the lock file, so this only
 /// covers the moments when SQLite itself locks: recovery after a crash, the end of a checkpoint.
@@ -39,6 +40,9 @@ fn open(path: &Path, flags: OpenFlags) -> Result<Connection, Error> {
         source: Some(Box::new(source)),
     })?;
     db.busy_timeout(BUSY_TIMEOUT).map_err(classify)?;
+    // Plans must not depend on the values that are bound: SQLite would prepare a statement anew
+    // for each call (seen in a profile of session look-ups: a fifth of the reader's time).
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(classify)?;
     db.execute_batch(SETTINGS).map_err(classify)?;
     db.set_prepared_statement_cache_capacity(STATEMENTS_CACHED);
     Ok(db)
