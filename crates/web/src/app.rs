@@ -31,7 +31,6 @@ pub(crate) struct Server {
 pub(crate) type Shared = Arc<Server>;
 
 /// The bank's whole HTTP surface as a service.
-#[must_use]
 pub fn app(store: Store, config: Config) -> Router {
     router(Server::new(store, config))
 }

@@ -71,10 +71,9 @@ impl Meters {
         let place = STATUSES.iter().position(|each| *each == status).unwrap_or(last);
         let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         let bucket = BOUNDS_US.iter().position(|bound| micros <= *bound).unwrap_or(BOUNDS_US.len());
-        for counter in [meters.by_status.get(place), meters.buckets.get(bucket)] {
-            if let Some(counter) = counter {
-                counter.fetch_add(1, Ordering::Relaxed);
-            }
+        let counters = [meters.by_status.get(place), meters.buckets.get(bucket)];
+        for counter in counters.into_iter().flatten() {
+            counter.fetch_add(1, Ordering::Relaxed);
         }
         meters.micros.fetch_add(micros, Ordering::Relaxed);
     }
