@@ -12,6 +12,8 @@ pub enum Rule {
     TransferEntries,
     /// I6: an account's entries are numbered from 1 without gaps.
     EntryNumbers,
+    /// Every entry is found from its account: the list back from the newest one is whole.
+    EntryList,
     /// I6: each entry's balance is the one before plus its amount.
     BalanceAfter,
     /// The account's counters are the sums of its entries.
@@ -40,6 +42,7 @@ impl Rule {
         Self::Balanced,
         Self::TransferEntries,
         Self::EntryNumbers,
+        Self::EntryList,
         Self::BalanceAfter,
         Self::Counters,
         Self::HouseMark,
@@ -59,6 +62,7 @@ impl Rule {
             Self::Balanced => "balanced",
             Self::TransferEntries => "transfer-entries",
             Self::EntryNumbers => "entry-numbers",
+            Self::EntryList => "entry-list",
             Self::BalanceAfter => "balance-after",
             Self::Counters => "counters",
             Self::HouseMark => "house-mark",
@@ -79,6 +83,7 @@ impl Rule {
             Self::Balanced => "per currency, all debits equal all credits",
             Self::TransferEntries => "every transfer has its two entries, equal and opposite",
             Self::EntryNumbers => "the entries of an account are numbered from 1 without gaps",
+            Self::EntryList => "every entry is found from its account's newest one",
             Self::BalanceAfter => "each entry carries the balance after it",
             Self::Counters => "an account's counters are the sums of its entries",
             Self::HouseMark => "a house account's mark is the sum of the entries up to it",

@@ -77,6 +77,7 @@ create table accounts (
     debits_pending integer not null constraint accounts_debits_held check (debits_pending >= 0),
     credits_pending integer not null constraint accounts_credits_held check (credits_pending >= 0),
     entry_count integer not null constraint accounts_entries check (entry_count >= 0),
+    last_entry integer,
     opened_at integer not null,
     constraint accounts_floor
         check (kind = 'house' or credits_posted - debits_posted - debits_pending + overdraft >= 0),
@@ -122,15 +123,27 @@ create table transfers (
     constraint transfers_two_accounts check (debit <> credit)
 );
 
--- Clustered by account, so that a statement reads neighbouring pages. House accounts have no
--- balance here and are numbered by transfer: see house_marks.
+-- Written in the order of booking: a posting appends to one page, where a tree by account would
+-- dirty one page for each account (8 MB of log instead of 1 for 1,000 transfers). An account's
+-- entries are a list: its row names the newest, each entry the one before. The id is twice the
+-- transfer's, plus one on the credit side. Entries of house accounts are numbered by transfer,
+-- carry no balance and are in no list: see house_marks.
 create table entries (
+    id integer primary key constraint entries_id check (id / 2 = transfer),
     account integer not null constraint entries_account references accounts (number),
     number integer not null constraint entries_number check (number > 0),
     transfer integer not null constraint entries_transfer references transfers (id),
-    amount integer not null constraint entries_amount check (amount <> 0),
+    amount integer not null constraint entries_amount check ((id % 2 = 1) = (amount > 0) and amount <> 0),
     balance integer,
-    booked_at integer not null,
+    previous integer constraint entries_previous check (previous < id),
+    booked_at integer not null
+);
+
+-- Every 64th entry of an account, so that an old one is found without walking the whole list.
+create table entry_marks (
+    account integer not null constraint entry_marks_account references accounts (number),
+    number integer not null,
+    entry integer not null constraint entry_marks_entry references entries (id),
     primary key (account, number)
 ) without rowid;
 

@@ -14,6 +14,7 @@ use rusqlite::{Connection, Row};
 
 use crate::audit::{Progress, Report};
 use crate::error::Error;
+use crate::sqlite::entries::MARK_EVERY;
 use crate::sqlite::{classify, open_reader};
 
 const COUNTS: &str = "select (select count(*) from accounts), (select count(*) from operations), \
@@ -32,6 +33,13 @@ const ACTORS: &str = "select o.id, o.user from operations o \
      or not exists (select 1 from sessions s where s.id = o.session and s.user = o.user) \
      or o.server = ''";
 const ORPHANS: &str = "select \"table\", rowid, parent from pragma_foreign_key_check";
+
+const MARKS: &str = "select e.account, e.number from entries e \
+     left join entry_marks m on m.account = e.account and m.number = e.number and m.entry = e.id \
+     where e.number % ?1 = 0 and e.account >= 360110000 and m.entry is null \
+     union all select m.account, m.number from entry_marks m \
+     left join entries e on e.id = m.entry and e.account = m.account and e.number = m.number \
+     where e.id is null or m.number % ?1 <> 0";
 
 /// How many rows are looked at between two reports of progress.
 const PROGRESS_ROWS: u64 = 10_000;
@@ -86,6 +94,12 @@ impl<F: FnMut(Progress)> Meter<F> {
 }
 
 fn questions(db: &Connection, report: &mut Report) -> Result<(), rusqlite::Error> {
+    let mut statement = db.prepare(MARKS)?;
+    let mut rows = statement.query([MARK_EVERY])?;
+    while let Some(row) = rows.next()? {
+        let (account, number): (i64, i64) = (row.get(0)?, row.get(1)?);
+        report.found(Rule::EntryList, || format!("account {account}: bad mark of entry {number}"));
+    }
     let asked: [(Rule, &str, &[&str]); 6] = [
         (Rule::Balanced, BALANCED, &["currency", "is off by minor units:"]),
         (Rule::Floor, FLOOR, &["account", "is at", "below its floor"]),

@@ -1,34 +1,33 @@
 //! Entries and statements. Each call reads one snapshot.
 //!
-//! Booking times never go back along an account's entry numbers, so the first entry of a period
-//! is found by halving the numbers: no index on time is kept.
+//! An account's entries are a list from the newest back; every [`MARK_EVERY`]th is marked, so any
+//! entry is at most that many steps from a known one. Booking times never go back along the
+//! numbers, so the first entry of a period is found by halving: no index on time is kept.
 
-use ledger::{AccountNumber, Balance, Currency, OperationId, TransferId};
-use rusqlite::{Connection, Params, Row};
+use ledger::{Account, AccountNumber, Balance, Currency, OperationId, TransferId};
+use rusqlite::{Connection, OptionalExtension, Row};
 
 use crate::STATEMENT_ENTRIES_MAX;
 use crate::error::Error;
-use crate::model::{Entry, Page, Period, Statement, UnixMs};
+use crate::model::{AccountView, Entry, Page, Period, Statement, UnixMs};
 use crate::sqlite::{accounts, classify};
 
-/// The columns that [`entry`] reads; `$tail` picks and orders the rows.
-macro_rules! select_entries {
-    ($tail:literal) => {
-        concat!(
-            "select e.number, e.transfer, t.operation, e.booked_at, t.description, o.kind, ",
-            "case when t.debit = e.account then t.credit else t.debit end, e.amount, e.balance ",
-            "from entries e join transfers t on t.id = e.transfer ",
-            "join operations o on o.id = t.operation where e.account = ?1 ",
-            $tail
-        )
-    };
-}
+/// How many entries lie between two marks: a mark costs a page of log, a step back a microsecond.
+pub(crate) const MARK_EVERY: i64 = 64;
 
-const NEWEST: &str = select_entries!("and e.number < ?2 order by e.number desc limit ?3");
-const BETWEEN: &str =
-    select_entries!("and e.number >= ?2 and e.number < ?3 order by e.number limit ?4");
-const BOOKED_AT: &str = "select booked_at from entries where account = ?1 and number = ?2";
-const BALANCE_AT: &str = "select balance from entries where account = ?1 and number = ?2";
+/// From entry ?1 back, at most ?2 entries.
+const BACK_FROM: &str = "with recursive list (id, step) as ( \
+         select ?1, 1 union all \
+         select e.previous, l.step + 1 from list l join entries e on e.id = l.id \
+         where e.previous is not null and l.step < ?2) \
+     select e.number, e.transfer, t.operation, e.booked_at, t.description, o.kind, \
+     case when t.debit = e.account then t.credit else t.debit end, e.amount, e.balance \
+     from list l join entries e on e.id = l.id join transfers t on t.id = e.transfer \
+     join operations o on o.id = t.operation order by l.step";
+const LAST_ENTRY: &str = "select last_entry from accounts where number = ?1";
+const MARK_AT_OR_AFTER: &str = "select entry from entry_marks \
+     where account = ?1 and number >= ?2 order by number limit 1";
+const STEP: &str = "select number, previous, booked_at from entries where id = ?1";
 
 pub(crate) fn list(
     db: &mut Connection,
@@ -38,9 +37,8 @@ pub(crate) fn list(
 ) -> Result<Option<Page<Entry>>, Error> {
     let db = db.transaction().map_err(classify)?;
     let Some(view) = accounts::find(&db, account)? else { return Ok(None) };
-    let currency = view.account.currency;
-    let before = before.unwrap_or(i64::MAX);
-    let rows = rows(&db, NEWEST, [account.get(), before, i64::from(limit) + 1], currency)?;
+    let top = before.map_or(view.account.entry_count, |before| before.saturating_sub(1));
+    let rows = back_from(&db, &view.account, top, i64::from(limit) + 1).map_err(classify)?;
     Ok(Some(Page::cut(rows, limit, |entry| entry.number)))
 }
 
@@ -51,67 +49,96 @@ pub(crate) fn statement(
 ) -> Result<Option<Statement>, Error> {
     let db = db.transaction().map_err(classify)?;
     let Some(account) = accounts::find(&db, number)? else { return Ok(None) };
-    let count = account.account.entry_count;
+    read_statement(&db, account, period).map(Some).map_err(classify)
+}
+
+fn read_statement(
+    db: &Connection,
+    view: AccountView,
+    period: Period,
+) -> Result<Statement, rusqlite::Error> {
+    let account = &view.account;
     let (first, end) = match period {
-        Period::Last(last) => (count.saturating_sub(i64::from(last)).max(0) + 1, count + 1),
-        Period::Between(from, to) => (
-            first_booked_at(&db, number, count, from).map_err(classify)?,
-            first_booked_at(&db, number, count, to).map_err(classify)?,
-        ),
+        Period::Last(last) => {
+            let first = account.entry_count.saturating_sub(i64::from(last)).max(0) + 1;
+            (first, account.entry_count + 1)
+        }
+        Period::Between(from, to) => {
+            let first = first_booked_at(db, account, from)?;
+            (first, first_booked_at(db, account, to)?.max(first))
+        }
     };
-    let limit = i64::from(STATEMENT_ENTRIES_MAX);
-    let currency = account.account.currency;
-    let entries = rows(&db, BETWEEN, [number.get(), first, end, limit], currency)?;
-    let opening = balance_at(&db, number, first - 1).map_err(classify)?;
-    let opening = Balance::new(opening, currency);
+    let shown = end.min(first.saturating_add(i64::from(STATEMENT_ENTRIES_MAX)));
+    let mut entries = back_from(db, account, shown - 1, shown - first)?;
+    entries.reverse();
+    let opening = match back_from(db, account, first - 1, 1)?.first() {
+        Some(before) => before.balance,
+        None => Balance::new(0, account.currency),
+    };
     let closing = entries.last().map_or(opening, |entry| entry.balance);
-    let truncated = end.saturating_sub(first) > limit;
-    Ok(Some(Statement { account, opening, entries, closing, truncated }))
+    Ok(Statement { opening, entries, closing, truncated: shown < end, account: view })
+}
+
+/// At most `limit` entries from number `top` back, newest first.
+fn back_from(
+    db: &Connection,
+    account: &Account,
+    top: i64,
+    limit: i64,
+) -> Result<Vec<Entry>, rusqlite::Error> {
+    let top = top.min(account.entry_count);
+    if top < 1 || limit < 1 {
+        return Ok(Vec::new());
+    }
+    let Some(start) = find(db, account, top)? else { return Ok(Vec::new()) };
+    db.prepare_cached(BACK_FROM)?
+        .query_map([start.id, limit], |row| entry(row, account.currency))?
+        .collect()
+}
+
+/// An entry's place in the list.
+struct Place {
+    id: i64,
+    booked_at: UnixMs,
+}
+
+/// The entry of a number: from the next mark, or the newest entry, back to it.
+fn find(db: &Connection, account: &Account, number: i64) -> Result<Option<Place>, rusqlite::Error> {
+    let marked: Option<i64> = db
+        .prepare_cached(MARK_AT_OR_AFTER)?
+        .query_row([account.number.get(), number], |row| row.get(0))
+        .optional()?;
+    let mut next = match marked {
+        Some(entry) => Some(entry),
+        None => {
+            db.prepare_cached(LAST_ENTRY)?.query_row([account.number.get()], |row| row.get(0))?
+        }
+    };
+    let mut statement = db.prepare_cached(STEP)?;
+    while let Some(id) = next {
+        let (here, previous, booked_at): (i64, Option<i64>, UnixMs) =
+            statement.query_row([id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+        if here == number {
+            return Ok(Some(Place { id, booked_at }));
+        }
+        next = previous;
+    }
+    Ok(None)
 }
 
 /// The number of the first entry booked at or after `at`; one past the last if there is none.
-fn first_booked_at(
-    db: &Connection,
-    account: AccountNumber,
-    count: i64,
-    at: UnixMs,
-) -> Result<i64, rusqlite::Error> {
-    let mut statement = db.prepare_cached(BOOKED_AT)?;
-    let (mut low, mut high) = (1, count + 1);
+fn first_booked_at(db: &Connection, account: &Account, at: UnixMs) -> Result<i64, rusqlite::Error> {
+    let (mut low, mut high) = (1, account.entry_count + 1);
     while low < high {
         let middle = low + (high - low) / 2;
-        let booked_at: UnixMs = statement.query_row([account.get(), middle], |row| row.get(0))?;
-        if booked_at < at {
+        let is_before = find(db, account, middle)?.is_some_and(|place| place.booked_at < at);
+        if is_before {
             low = middle + 1;
         } else {
             high = middle;
         }
     }
     Ok(low)
-}
-
-/// The balance after an entry; zero before the first.
-fn balance_at(
-    db: &Connection,
-    account: AccountNumber,
-    number: i64,
-) -> Result<i64, rusqlite::Error> {
-    if number < 1 {
-        return Ok(0);
-    }
-    db.prepare_cached(BALANCE_AT)?.query_row([account.get(), number], |row| row.get(0))
-}
-
-fn rows(
-    db: &Connection,
-    sql: &str,
-    params: impl Params,
-    currency: Currency,
-) -> Result<Vec<Entry>, Error> {
-    let read = || -> Result<Vec<Entry>, rusqlite::Error> {
-        db.prepare_cached(sql)?.query_map(params, |row| entry(row, currency))?.collect()
-    };
-    read().map_err(classify)
 }
 
 fn entry(row: &Row<'_>, currency: Currency) -> Result<Entry, rusqlite::Error> {

@@ -7,17 +7,20 @@ use crate::error::Error;
 use crate::model::HouseBalance;
 use crate::sqlite::{classify, row};
 
-const BALANCES: &str = "select a.number, a.currency, \
-     coalesce(m.credits - m.debits, 0) + coalesce((select sum(e.amount) from entries e \
-         where e.account = a.number and e.number > coalesce(m.transfer, 0)), 0) \
+/// Marks move together, so behind the newest one no house account has an entry that any mark
+/// covers. House accounts are those below the first customer's account.
+const BALANCES: &str = "with tail as (select account, sum(amount) as amount from entries \
+         where id > (select coalesce(max(transfer), 0) * 2 + 1 from house_marks) \
+         and account < 360110000 group by account) \
+     select a.number, a.currency, \
+         coalesce(m.credits - m.debits, 0) + coalesce(t.amount, 0) \
      from accounts a left join house_marks m on m.account = a.number \
-     where a.kind = 'house' and exists (select 1 from entries e where e.account = a.number) \
-     order by a.number";
+     left join tail t on t.account = a.number \
+     where a.kind = 'house' and coalesce(m.account, t.account) is not null order by a.number";
 const ROLL_UP: &str = "insert into house_marks (account, transfer, debits, credits) \
-     select e.account, max(e.number), -sum(min(e.amount, 0)), sum(max(e.amount, 0)) \
-     from accounts a left join house_marks m on m.account = a.number \
-     join entries e on e.account = a.number and e.number > coalesce(m.transfer, 0) \
-     where a.kind = 'house' group by e.account \
+     select account, max(transfer), -sum(min(amount, 0)), sum(max(amount, 0)) from entries \
+     where id > (select coalesce(max(transfer), 0) * 2 + 1 from house_marks) \
+     and account < 360110000 group by account \
      on conflict (account) do update set transfer = excluded.transfer, \
          debits = debits + excluded.debits, credits = credits + excluded.credits";
 

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use ledger::posting::{Books, Written};
+use ledger::posting::{Books, EntryRow, Written};
 use ledger::{
     AccountNumber, Answer, CustomerStatus, IdempotencyKey, Operation, OperationId, Request,
 };
@@ -14,6 +14,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::error::Error;
 use crate::model::{Decided, Outcome, UnixMs};
+use crate::sqlite::entries::MARK_EVERY;
 use crate::sqlite::{classify, row};
 
 const MARKS: &str = "select coalesce((select max(id) from operations), 0), \
@@ -26,7 +27,7 @@ macro_rules! select_accounts {
     ($tail:literal) => {
         concat!(
             "select a.number, a.customer, a.kind, a.currency, a.status, c.status, a.overdraft, ",
-            "a.debits_posted, a.credits_posted, a.debits_pending, a.entry_count ",
+            "a.debits_posted, a.credits_posted, a.debits_pending, a.entry_count, a.last_entry ",
             "from accounts a join customers c on c.number = a.customer where ",
             $tail
         )
@@ -42,12 +43,15 @@ const INSERT_OPERATION: &str = "insert into operations \
 const INSERT_TRANSFER: &str = "insert into transfers \
      (id, operation, debit, credit, amount, description) values (?1, ?2, ?3, ?4, ?5, ?6)";
 const INSERT_ENTRY: &str = "insert into entries \
-     (account, number, transfer, amount, balance, booked_at) values (?1, ?2, ?3, ?4, ?5, ?6)";
+     (id, account, number, transfer, amount, balance, previous, booked_at) \
+     values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+const INSERT_MARK: &str = "insert into entry_marks (account, number, entry) values (?1, ?2, ?3)";
 const UPDATE_ACCOUNT: &str = "update accounts \
-     set debits_posted = ?2, credits_posted = ?3, entry_count = ?4 where number = ?1";
+     set debits_posted = ?2, credits_posted = ?3, entry_count = ?4, last_entry = ?5 \
+     where number = ?1";
 const INSERT_ACCOUNT: &str = "insert into accounts (number, customer, kind, currency, status, \
      overdraft, debits_posted, credits_posted, debits_pending, credits_pending, entry_count, \
-     opened_at) values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 0, 0, ?9, ?10)";
+     opened_at, last_entry) values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 0, 0, ?9, ?10, ?11)";
 const INSERT_ACCOUNT_LOG: &str =
     "insert into account_log (account, message, at, user) values (?1, 'Account opened', ?2, ?3)";
 
@@ -79,7 +83,7 @@ fn try_post_group(
     let booked_at = now.max(booked_last);
     let mut books = Books::new(transfer_last, account_last);
     let fresh = || operations.iter().filter(|operation| !known.contains_key(&operation.key));
-    load(db, &mut books, fresh())?;
+    let mut last_entries = load(db, &mut books, fresh())?;
 
     let mut ids = operation_last;
     let mut inserts = Vec::with_capacity(operations.len());
@@ -102,8 +106,10 @@ fn try_post_group(
         );
     }
     write_operations(db, &inserts, &known, booked_at)?;
-    write_accounts(db, &books, &inserts, booked_at)?;
-    write_transfers(db, books.written(), booked_at)?;
+    let entries = numbered(books.written(), &mut last_entries);
+    write_accounts(db, &books, &inserts, &last_entries, booked_at)?;
+    write_transfers(db, books.written())?;
+    write_entries(db, &entries, booked_at)?;
     Ok(outcomes)
 }
 
@@ -147,12 +153,16 @@ fn stored_answers(
     Ok(known)
 }
 
+/// The id of each account's newest entry.
+type LastEntries = HashMap<AccountNumber, i64>;
+
 /// Reads every account that the operations touch; for openings the customer's open accounts.
 fn load<'a>(
     db: &Connection,
     books: &mut Books,
     operations: impl Iterator<Item = &'a Operation>,
-) -> Result<(), rusqlite::Error> {
+) -> Result<LastEntries, rusqlite::Error> {
+    let mut last_entries = LastEntries::new();
     let mut numbers = BTreeSet::new();
     for operation in operations {
         for leg in operation.request.legs() {
@@ -177,12 +187,35 @@ fn load<'a>(
     }
     let mut statement = db.prepare_cached(ACCOUNT)?;
     for number in numbers {
-        let account = statement.query_row([number.get()], row::account).optional()?;
-        if let Some(account) = account {
+        let found = statement
+            .query_row([number.get()], |found| {
+                Ok((row::account(found)?, found.get::<_, Option<i64>>(11)?))
+            })
+            .optional()?;
+        if let Some((account, last_entry)) = found {
             books.insert_account(account);
+            last_entries.extend(last_entry.map(|entry| (number, entry)));
         }
     }
-    Ok(())
+    Ok(last_entries)
+}
+
+/// An entry with its place in the table and in its account's list.
+struct Placed<'a> {
+    id: i64,
+    previous: Option<i64>,
+    entry: &'a EntryRow,
+}
+
+/// Gives each entry its id and the one before it, and moves the accounts' newest entries.
+fn numbered<'a>(written: &'a Written, last_entries: &mut LastEntries) -> Vec<Placed<'a>> {
+    let place = |entry: &'a EntryRow| {
+        let id = entry.transfer.get() * 2 + i64::from(entry.signed_minor > 0);
+        let previous =
+            if entry.account.is_house() { None } else { last_entries.insert(entry.account, id) };
+        Placed { id, previous, entry }
+    };
+    written.entries.iter().map(place).collect()
 }
 
 fn write_operations(
@@ -214,6 +247,7 @@ fn write_accounts(
     db: &Connection,
     books: &Books,
     inserts: &[(&Operation, OperationId)],
+    last_entries: &LastEntries,
     booked_at: UnixMs,
 ) -> Result<(), rusqlite::Error> {
     let written = books.written();
@@ -234,6 +268,7 @@ fn write_accounts(
             account.credits_posted,
             account.entry_count,
             booked_at,
+            last_entries.get(number),
         ])?;
         let user = users.get(operation);
         db.prepare_cached(INSERT_ACCOUNT_LOG)?.execute(params![number.get(), booked_at, user])?;
@@ -247,21 +282,18 @@ fn write_accounts(
     let mut statement = db.prepare_cached(UPDATE_ACCOUNT)?;
     for number in touched {
         let Some(account) = books.accounts().get(&number) else { continue };
-        statement.execute([
+        statement.execute(params![
             number.get(),
             account.debits_posted,
             account.credits_posted,
             account.entry_count,
+            last_entries.get(&number),
         ])?;
     }
     Ok(())
 }
 
-fn write_transfers(
-    db: &Connection,
-    written: &Written,
-    booked_at: UnixMs,
-) -> Result<(), rusqlite::Error> {
+fn write_transfers(db: &Connection, written: &Written) -> Result<(), rusqlite::Error> {
     let mut statement = db.prepare_cached(INSERT_TRANSFER)?;
     for transfer in &written.transfers {
         statement.execute(params![
@@ -273,19 +305,32 @@ fn write_transfers(
             transfer.leg.description.as_str(),
         ])?;
     }
-    // In the order of the tree they go into: neighbouring pages are written together.
-    let mut entries: Vec<_> = written.entries.iter().collect();
-    entries.sort_unstable_by_key(|entry| (entry.account, entry.number));
+    Ok(())
+}
+
+fn write_entries(
+    db: &Connection,
+    entries: &[Placed<'_>],
+    booked_at: UnixMs,
+) -> Result<(), rusqlite::Error> {
     let mut statement = db.prepare_cached(INSERT_ENTRY)?;
-    for entry in entries {
+    for Placed { id, previous, entry } in entries {
         statement.execute(params![
+            id,
             entry.account.get(),
             entry.number,
             entry.transfer.get(),
             entry.signed_minor,
             entry.balance_after,
+            previous,
             booked_at,
         ])?;
+    }
+    let mut statement = db.prepare_cached(INSERT_MARK)?;
+    for Placed { id, entry, .. } in entries {
+        if !entry.account.is_house() && entry.number % MARK_EVERY == 0 {
+            statement.execute([entry.account.get(), entry.number, *id])?;
+        }
     }
     Ok(())
 }

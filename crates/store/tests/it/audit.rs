@@ -33,19 +33,22 @@ async fn check(damage: &str, expect: &[Rule]) {
 #[tokio::test]
 async fn each_kind_of_damage_is_named() {
     use Rule::{
-        Actors, Answers, BalanceAfter, Balanced, BookingOrder, ClosedAtZero, Counters,
+        Actors, Answers, BalanceAfter, Balanced, BookingOrder, ClosedAtZero, Counters, EntryList,
         EntryNumbers, Floor, HouseMark, OneOfAKind, Orphans, TransferEntries,
     };
-    let cases: [(&str, &[Rule]); 17] = [
+    let cases: [(&str, &[Rule]); 20] = [
         (
             "update entries set amount = 101 where account = 360110001 and number = 2",
             &[Balanced, TransferEntries, BalanceAfter, Counters],
         ),
         (
             "delete from entries where account = 360110001 and number = 2",
-            &[Balanced, TransferEntries, EntryNumbers, BalanceAfter, Counters, Answers],
+            &[Balanced, TransferEntries, EntryNumbers, EntryList, BalanceAfter, Counters, Answers],
         ),
         ("update entries set number = 9 where account = 360110001 and number = 3", &[EntryNumbers]),
+        ("update entries set previous = 1 where account = 360110001 and number = 2", &[EntryList]),
+        ("update accounts set last_entry = 3 where number = 360110001", &[EntryList]),
+        ("insert into entry_marks values (360110001, 64, 5)", &[EntryList]),
         (
             "update entries set balance = 7 where account = 360110001 and number = 2",
             &[BalanceAfter, Answers],

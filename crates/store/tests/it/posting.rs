@@ -185,6 +185,27 @@ async fn statements_open_and_close_with_the_right_balances() {
 }
 
 #[tokio::test]
+async fn old_entries_of_a_long_list_are_found_through_marks() {
+    let bank = Bank::open().await;
+    let (account, other) = (bank.account(1, 1_000).await, bank.account(2, 0).await);
+    let legs = (0..299).map(|_| leg(account, other, 1)).collect();
+    bank.post("b", Request::Batch(legs)).await;
+    assert!(bank.audit().is_sound(), "{:?}", bank.audit().findings().collect::<Vec<_>>());
+    for before in [300, 257, 256, 255, 193, 65, 64, 63, 2] {
+        let page = bank.store.entries(account, Some(before), 5).await.unwrap().unwrap();
+        let numbers: Vec<_> = page.rows.iter().map(|entry| entry.number).collect();
+        let expect: Vec<_> = (1..before).rev().take(5).collect();
+        assert_eq!(numbers, expect, "before {before}");
+        assert_eq!(page.rows[0].balance.minor(), 1_001 - numbers[0], "before {before}");
+    }
+    let all = bank.store.statement(account, Period::Last(999)).await.unwrap().unwrap();
+    assert_eq!((all.entries.len(), all.closing.minor()), (300, 701));
+    let nothing = Period::Between(0, 1);
+    let nothing = bank.store.statement(account, nothing).await.unwrap().unwrap();
+    assert_eq!((nothing.opening.minor(), nothing.closing.minor()), (0, 0));
+}
+
+#[tokio::test]
 async fn house_accounts_balance_with_and_without_their_mark() {
     let bank = Bank::open().await;
     let account = bank.account(1, 100).await;

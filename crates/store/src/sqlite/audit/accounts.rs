@@ -7,9 +7,9 @@ use super::Meter;
 use crate::audit::{Progress, Report};
 
 const ACCOUNTS: &str = "select a.number, a.kind = 'house', a.debits_posted, a.credits_posted, \
-     a.debits_pending, a.credits_pending, a.entry_count, m.transfer, m.debits, m.credits \
+     a.debits_pending, a.credits_pending, a.entry_count, m.transfer, m.debits, m.credits, a.last_entry \
      from accounts a left join house_marks m on m.account = a.number order by a.number";
-const ENTRIES: &str = "select account, number, transfer, amount, balance, booked_at \
+const ENTRIES: &str = "select account, number, transfer, amount, balance, booked_at, id, previous \
      from entries order by account, number";
 
 /// An account's row.
@@ -21,6 +21,7 @@ struct Account {
     pending: (i64, i64),
     entry_count: i64,
     mark: Option<(i64, i64, i64)>,
+    last_entry: Option<i64>,
 }
 
 /// The sums of the entries seen so far.
@@ -32,6 +33,7 @@ struct Sums {
     booked_at: i64,
     marked_debits: i64,
     marked_credits: i64,
+    last_entry: Option<i64>,
 }
 
 struct Entry {
@@ -41,6 +43,8 @@ struct Entry {
     amount: i64,
     balance: Option<i64>,
     booked_at: i64,
+    id: i64,
+    previous: Option<i64>,
 }
 
 pub(super) fn walk(
@@ -88,6 +92,12 @@ fn check_entry(report: &mut Report, account: &Account, sums: &mut Sums, entry: &
     if entry.number != number {
         report.found(Rule::EntryNumbers, || format!("{}: expected number {number}", place()));
     }
+    if entry.previous != sums.last_entry {
+        report.found(Rule::EntryList, || {
+            format!("{}: follows {:?}, expected {:?}", place(), entry.previous, sums.last_entry)
+        });
+    }
+    sums.last_entry = (!account.house).then_some(entry.id);
     if entry.balance != balance {
         report.found(Rule::BalanceAfter, || {
             format!("{}: balance {:?}, expected {balance:?}", place(), entry.balance)
@@ -109,6 +119,14 @@ fn check_sums(report: &mut Report, account: &Account, sums: &Sums) {
                 "account {}: debits, credits, entries {counters:?}, expected {expected:?}; \
                  pending {:?}, expected (0, 0)",
                 account.number, account.pending
+            )
+        });
+    }
+    if account.last_entry != sums.last_entry {
+        report.found(Rule::EntryList, || {
+            format!(
+                "account {}: newest entry {:?}, expected {:?}",
+                account.number, account.last_entry, sums.last_entry
             )
         });
     }
@@ -139,6 +157,7 @@ fn account(row: &Row<'_>) -> Result<Account, rusqlite::Error> {
             Some(transfer) => Some((transfer, row.get(8)?, row.get(9)?)),
             None => None,
         },
+        last_entry: row.get(10)?,
     })
 }
 
@@ -150,5 +169,7 @@ fn entry(row: &Row<'_>) -> Result<Entry, rusqlite::Error> {
         amount: row.get(3)?,
         balance: row.get(4)?,
         booked_at: row.get(5)?,
+        id: row.get(6)?,
+        previous: row.get(7)?,
     })
 }

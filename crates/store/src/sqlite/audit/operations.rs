@@ -11,8 +11,8 @@ use crate::audit::{Progress, Report};
 
 const OPERATIONS: &str = "select id, booked_at, answer, kind from operations order by id";
 const TRANSFERS: &str = "select id, operation, debit, credit, amount from transfers order by id";
-const ENTRIES: &str = "select transfer, account, amount, balance, booked_at from entries \
-     order by transfer, amount";
+const ENTRIES: &str =
+    "select transfer, account, amount, balance, booked_at from entries order by id";
 
 struct Operation {
     id: i64,
