@@ -1,0 +1,102 @@
+//! Every limit, its default, and the reason for the number.
+
+use serde::Deserialize;
+
+/// Every limit. A request that meets one gets a status, a reason and a count.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// Client connections at once. 4,096: with one connection to a server for each it stays well
+    /// below the 20,000 file descriptors that systemd grants by default elsewhere.
+    pub connections_max: usize,
+    /// Requests in flight on one server. 1,024: more than a server answers in a second of its
+    /// slowest work; past it waiting helps nobody and 503 is kinder.
+    pub outstanding_per_server_max: u32,
+    /// Request line and header together. 32 KiB: twice what browsers send with full cookies.
+    pub header_bytes_max: usize,
+    /// Request body. 8 MiB: a batch of 8,000 transfers is about 1 MiB.
+    pub body_bytes_max: u64,
+    /// Bodies above 64 KiB that are kept for a repeat, all together. 16 MiB: two of the largest at
+    /// once, and the process stays under its 40 MiB; what does not fit is not repeated.
+    pub replay_bytes_max: u64,
+    /// Connecting to a server. 1 s: one lost SYN is sent again after 1 s, a second is a verdict.
+    pub connect_timeout_ms: u64,
+    /// Silence of a server while it owes bytes. 30 s: twice the bank's own deadline.
+    pub response_timeout_ms: u64,
+    /// Silence of a client while it owes bytes. 15 s: a phone that changes networks needs ten.
+    pub client_read_timeout_ms: u64,
+    /// A client that does not take its answer. 30 s, as for reading a page over a bad line.
+    pub client_write_timeout_ms: u64,
+    /// A client connection without a request. 60 s, as AWS does.
+    pub client_idle_seconds: u64,
+    /// A server connection without a request. 50 s: less than the idle time of servers (60 s and
+    /// up), so that it is this side that closes and no request meets a closed connection.
+    pub upstream_idle_ms: u64,
+    /// Idle connections kept to all servers together. 256: memory of about 2 KiB each.
+    pub upstream_idle_max: usize,
+    /// Servers tried for one request. 3: with two of them gone a third failure is not chance.
+    pub attempts_max: u32,
+    /// Repeats per hundred requests. 20: a dead server of two costs less, a dead region more.
+    pub retry_percent: u32,
+    /// Repeats allowed in a window whatever the traffic. 3: the lone client deserves them.
+    pub retry_minimum: u32,
+    /// The window of the two above. 10 s: long enough for thin traffic to earn a repeat.
+    pub retry_window_ms: u64,
+    /// First ejection by passive evidence; it doubles. 2 s: a restart takes less.
+    pub eject_base_ms: u64,
+    /// Longest ejection. 60 s: a repaired server must not wait for minutes.
+    pub eject_max_ms: u64,
+    /// Health that halves the next ejection. 30 s: six checks of the usual interval.
+    pub eject_decay_ms: u64,
+    /// Gateway errors (502, 503, 504, garbage, silence) in a row that eject. 3: two can be chance.
+    pub gateway_errors_max: u32,
+    /// How long a server that came back gets less than its share. 5 s: caches and pools fill.
+    pub slow_start_ms: u64,
+    /// Waiting requests without any first byte for this long put a server under suspicion and
+    /// start a check at once. 500 ms: ten times a slow answer of a healthy server.
+    pub suspect_after_ms: u64,
+    /// Hard limit on the check of a suspect. 1 s: with the time above a frozen server is out
+    /// 1.6 s after it stopped.
+    pub suspect_timeout_ms: u64,
+    /// Longest time between checks of a server in doubt or down. 1 s: the verdict and the return
+    /// come quickly, at the price of one small request a second.
+    pub doubt_interval_ms: u64,
+    /// Time between checks of an ejected server. 250 ms: it cannot return unseen.
+    pub ejected_interval_ms: u64,
+    /// Time between checks of a server that never passed one. 100 ms: a deployment is ready as
+    /// soon as its servers are.
+    pub new_interval_ms: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections_max: 4_096,
+            outstanding_per_server_max: 1_024,
+            header_bytes_max: 32 * 1_024,
+            body_bytes_max: 8 * 1_024 * 1_024,
+            replay_bytes_max: 16 * 1_024 * 1_024,
+            connect_timeout_ms: 1_000,
+            response_timeout_ms: 30_000,
+            client_read_timeout_ms: 15_000,
+            client_write_timeout_ms: 30_000,
+            client_idle_seconds: 60,
+            upstream_idle_ms: 50_000,
+            upstream_idle_max: 256,
+            attempts_max: 3,
+            retry_percent: 20,
+            retry_minimum: 3,
+            retry_window_ms: 10_000,
+            eject_base_ms: 2_000,
+            eject_max_ms: 60_000,
+            eject_decay_ms: 30_000,
+            gateway_errors_max: 3,
+            slow_start_ms: 5_000,
+            suspect_after_ms: 500,
+            suspect_timeout_ms: 1_000,
+            doubt_interval_ms: 1_000,
+            ejected_interval_ms: 250,
+            new_interval_ms: 100,
+        }
+    }
+}
