@@ -16,9 +16,14 @@ pub(crate) fn read_config<T: DeserializeOwned>(path: &Path) -> anyhow::Result<T>
     serde_json::from_str(&text).with_context(|| format!("{} is not valid", path.display()))
 }
 
-/// Logs as JSON lines on stderr; `BALLAST_LOG` sets the level (default `info`).
+/// Ours at `info`; Pingora reports each client that hangs up as an error, and refinery each start.
+const LOG_DEFAULT: &str =
+    "info,pingora_core=off,pingora_proxy=off,refinery_core=warn,refinery=warn";
+
+/// Logs as JSON lines on stderr; `BALLAST_LOG` sets the levels.
 pub(crate) fn log_to_stderr() {
-    let filter = EnvFilter::try_from_env("BALLAST_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter =
+        EnvFilter::try_from_env("BALLAST_LOG").unwrap_or_else(|_| EnvFilter::new(LOG_DEFAULT));
     tracing_subscriber::fmt().json().with_env_filter(filter).with_writer(std::io::stderr).init();
 }
 

@@ -58,7 +58,7 @@ pub enum TopologyError {
         /// Where the text came from.
         source_name: String,
         /// What, and where in the text.
-        source: serde_json::Error,
+        source: serde_path_to_error::Error<serde_json::Error>,
     },
     /// The shape is right and rules are broken.
     #[error("{source_name}: {}", join(problems))]
@@ -76,7 +76,8 @@ impl Topology {
     /// # Errors
     /// [`TopologyError::Malformed`] or [`TopologyError::Invalid`].
     pub fn parse(text: &str, source_name: &str) -> Result<Self, TopologyError> {
-        let shape: Shape = serde_json::from_str(text).map_err(|source| {
+        let reader = &mut serde_json::Deserializer::from_str(text);
+        let shape: Shape = serde_path_to_error::deserialize(reader).map_err(|source| {
             TopologyError::Malformed { source_name: source_name.to_owned(), source }
         })?;
         let problems = rules::problems(&shape);

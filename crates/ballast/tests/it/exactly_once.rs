@@ -41,10 +41,13 @@ fn a_file_replayed_while_servers_are_killed_gives_every_balance() {
                 std::thread::sleep(std::time::Duration::from_millis(300));
             }
         });
-        let result = bank.run_json(&["replay", file]);
+        let output = bank.try_run(&["replay", file, "--json"]);
+        // Before anything can fail the test: the scope waits for the thread above.
         done.store(true, Ordering::Relaxed);
-        result
+        output
     });
+    let first: Value = serde_json::from_slice(&first.stdout)
+        .unwrap_or_else(|error| panic!("{error}: {}", text(&first.stderr)));
     assert!(kills.load(Ordering::Relaxed) > 0, "the replay was too quick to kill a server");
     let rows = first["rows"].as_u64().unwrap();
     assert!(rows > 1_000, "{first}");

@@ -27,12 +27,10 @@ struct Customer {
     name: String,
 }
 
-/// The bank's answer to a search: the customer itself, or a list that may be empty.
+/// The bank's answer to a search: none or one.
 #[derive(Deserialize)]
-#[serde(untagged)]
-enum Found {
-    One(Customer),
-    List { customers: Vec<Customer> },
+struct Found {
+    customers: Vec<Customer>,
 }
 
 /// The account's number in the bank.
@@ -100,14 +98,12 @@ async fn find_or_create_customer(
 }
 
 async fn find(job: &Job, ssn: &str, client: &mut Client) -> anyhow::Result<Option<Customer>> {
-    let call = Call::get(format!("/api/v1/customers?ssn={ssn}"), &job.target.executive);
+    let body = json!({ "ssn": ssn }).to_string();
+    // A look-up: asking again changes nothing.
+    let call = Call::create_unique("/api/v1/customers/search", &job.target.executive, body);
     let answer = client.send_until_answered(&call, job.options.patience).await?;
     match answer.status {
-        StatusCode::NOT_FOUND => Ok(None),
-        StatusCode::OK => Ok(match answer.json::<Found>()? {
-            Found::One(customer) => Some(customer),
-            Found::List { customers } => customers.into_iter().next(),
-        }),
+        StatusCode::OK => Ok(answer.json::<Found>()?.customers.into_iter().next()),
         _ => bail!("the bank did not look up a customer: {}", answer.excerpt()),
     }
 }

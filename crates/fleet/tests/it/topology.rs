@@ -92,11 +92,11 @@ fn a_text_of_another_shape_says_where() {
         assert!(cause.starts_with(expected), "{cause}");
     };
     check("", "EOF while parsing a value at line 1 column 0");
-    check("{\n  \"projekt\": \"x\"\n}", "unknown field `projekt`, expected one of");
-    check(&edited("/link_ms", "-1"), "invalid value: integer `-1`, expected u32");
+    check("{\n  \"projekt\": \"x\"\n}", "projekt: unknown field `projekt`, expected one of");
+    check(&edited("/link_ms", "-1"), "link_ms: invalid value: integer `-1`, expected u32");
     check(
         &edited("/front_door/local_port", "70000"),
-        "invalid value: integer `70000`, expected u16",
+        "front_door.local_port: invalid value: integer `70000`, expected u16",
     );
 }
 

@@ -12,7 +12,14 @@ async fn customers_are_added_found_edited_and_listed() {
     assert_eq!(number, "110110000");
     bank.customer("112345678").await;
     let get = |path: String| bank.get(&path).token(&bank.executive).send();
-    let found = get("/api/v1/customers?ssn=012345678".into()).await.expect(200).json();
+    let search = async |ssn: &str| {
+        let asked = bank.post("/api/v1/customers/search").token(&bank.executive);
+        asked.json(&json!({ "ssn": ssn })).send().await
+    };
+    let found = search("012345678").await.expect(200).json();
+    let nobody = search("912345678").await.expect(200).json();
+    assert_eq!(nobody["customers"].as_array().map(Vec::len), Some(0));
+    assert!(search("1").await.is_problem(400, "validation"));
     assert_eq!(found["customers"][0]["ssn"], "012345678");
     let path = format!("/api/v1/customers/{number}");
     let edit = bank.ask(Method::PATCH, &path).token(&bank.executive);
@@ -23,7 +30,7 @@ async fn customers_are_added_found_edited_and_listed() {
     let cursor = first["next_cursor"].as_str().unwrap();
     let second = get(format!("/api/v1/customers?limit=1&cursor={cursor}")).await.expect(200).json();
     assert_eq!(second["customers"][0]["ssn"], "112345678");
-    for bad in ["limit=0", "limit=501", "limit=%2B1", "cursor=abc", "other=1", "ssn=1"] {
+    for bad in ["limit=0", "limit=501", "limit=%2B1", "cursor=abc", "other=1", "ssn=012345678"] {
         let answer = get(format!("/api/v1/customers?{bad}")).await;
         assert!(answer.is_problem(400, "validation"), "{bad}");
     }

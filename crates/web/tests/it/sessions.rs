@@ -1,6 +1,6 @@
 //! Signing in, being signed in on every server, and being signed out on all of them.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use http::Method;
 use serde_json::json;
@@ -41,18 +41,21 @@ async fn a_session_is_valid_on_every_server_until_logout_and_nowhere_after() {
 async fn known_and_unknown_users_are_refused_alike() {
     let bank = Bank::open().await;
     let mut answers = Vec::new();
-    let mut times = Vec::new();
-    for user in ["C00000003", "C00000099", "nobody"] {
-        let started = Instant::now();
-        let answer = sign_in(&bank, user, "wrong-horse-1").await;
-        times.push(started.elapsed());
-        assert!(answer.is_problem(401, "sign-in-refused"), "{user}: {}", answer.text);
-        answers.push(answer.text);
+    let users = ["C00000003", "C00000099", "nobody"];
+    let mut times = [Duration::MAX; 3];
+    for _ in 0..4 {
+        for (user, quickest) in users.iter().zip(&mut times) {
+            let started = Instant::now();
+            let answer = sign_in(&bank, user, "wrong-horse-1").await;
+            *quickest = started.elapsed().min(*quickest);
+            assert!(answer.is_problem(401, "sign-in-refused"), "{user}: {}", answer.text);
+            answers.push(answer.text);
+        }
     }
     assert!(answers.iter().all(|answer| *answer == answers[0]), "{answers:?}");
-    // The hash dominates; a factor of three allows for a busy machine.
+    // The hash dominates. The quickest of four tries each: a busy machine only makes things slower.
     let (least, most) = (times.iter().min().unwrap(), times.iter().max().unwrap());
-    assert!(*most < *least * 3, "{times:?}");
+    assert!(*most < *least * 2, "{times:?}");
 }
 
 #[tokio::test]

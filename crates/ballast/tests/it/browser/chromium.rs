@@ -1,14 +1,18 @@
 //! Debian's chromium behind its own chromedriver on a free port.
 
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use fantoccini::{Client, ClientBuilder};
+use fantoccini::elements::Element;
+use fantoccini::{Client, ClientBuilder, Locator};
+use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Map, json};
 
 /// A browser with an empty profile; `close` it at the end of the test.
 pub(crate) struct Browser {
-    pub(crate) client: Client,
+    client: Client,
+    base: String,
     driver: Driver,
     _profile: tempfile::TempDir,
 }
@@ -23,7 +27,7 @@ impl Drop for Driver {
 }
 
 impl Browser {
-    pub(crate) async fn open() -> Self {
+    pub(crate) async fn open(base: &str) -> Self {
         let port = free_port();
         let driver = Command::new("chromedriver")
             .arg(format!("--port={port}"))
@@ -39,7 +43,148 @@ impl Browser {
         let driver = Driver(driver);
         let profile = tempfile::tempdir().unwrap();
         let client = connect(port, profile.path().to_str().unwrap()).await;
-        Self { client, driver, _profile: profile }
+        let base = base.trim_end_matches('/').to_owned();
+        Self { client, base, driver, _profile: profile }
+    }
+
+    pub(crate) async fn go(&self, path: &str) {
+        self.client.goto(&format!("{}{path}", self.base)).await.unwrap();
+    }
+
+    pub(crate) async fn sign_in(&self, user: &str, password: &str) {
+        if !self.address().await.contains("/sign-in") {
+            self.go("/sign-in").await;
+        }
+        self.fill("user", user).await;
+        self.fill("password", password).await;
+        self.submit().await;
+        self.wait_for("Sign out").await;
+    }
+
+    pub(crate) async fn sign_out(&self) {
+        let button = self.find("form[action='/sign-out'] button").await;
+        button.click().await.unwrap();
+        self.wait_for("Sign in").await;
+    }
+
+    /// Replaces what stands in a field.
+    pub(crate) async fn fill(&self, name: &str, value: &str) {
+        let field = self.find(&format!("main [name='{name}']")).await;
+        field.clear().await.unwrap();
+        field.send_keys(value).await.unwrap();
+    }
+
+    pub(crate) async fn submit(&self) {
+        self.find("main form button.main").await.click().await.unwrap();
+    }
+
+    /// Sends the form as a browser without checks of its own would.
+    pub(crate) async fn submit_unchecked(&self) {
+        self.run("document.querySelector('main form').noValidate = true").await;
+        self.submit().await;
+        self.wait_until("an error beside a field", async || self.is_there("p.error").await).await;
+    }
+
+    /// Two clicks in one turn of the page's loop: nothing can answer in between.
+    pub(crate) async fn double_click_submit(&self) {
+        self.run(
+            "const button = document.querySelector('main form button.main'); \
+             button.click(); button.click();",
+        )
+        .await;
+    }
+
+    pub(crate) async fn submit_if_there(&self) {
+        if self.is_there("main form button.main").await {
+            self.submit().await;
+        }
+    }
+
+    /// Confirms, and waits until the confirmation is answered.
+    pub(crate) async fn confirm(&self) {
+        self.wait_until("a confirmation", async || self.is_there("button[value='post']").await)
+            .await;
+        self.find("button[value='post']").await.click().await.unwrap();
+        self.wait_until("an answer", async || self.is_there(".notice").await).await;
+    }
+
+    pub(crate) async fn click_link(&self, text: &str) {
+        self.client.find(Locator::LinkText(text)).await.unwrap().click().await.unwrap();
+    }
+
+    pub(crate) async fn refresh(&self) {
+        self.client.refresh().await.unwrap();
+    }
+
+    pub(crate) async fn back(&self) {
+        self.client.back().await.unwrap();
+    }
+
+    pub(crate) async fn address(&self) -> String {
+        self.client.current_url().await.unwrap().to_string()
+    }
+
+    pub(crate) async fn text(&self, selector: &str) -> String {
+        self.find(selector).await.text().await.unwrap()
+    }
+
+    pub(crate) async fn value(&self, name: &str) -> String {
+        let field = self.find(&format!("main [name='{name}']")).await;
+        field.prop("value").await.unwrap().unwrap_or_default()
+    }
+
+    /// Waits until the page shows a text.
+    pub(crate) async fn wait_for(&self, text: &str) {
+        self.wait_until(text, async || self.shows(text).await).await;
+    }
+
+    /// Saves what the page looks like.
+    pub(crate) async fn picture(&self, name: &str) {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/screenshots");
+        std::fs::create_dir_all(&folder).unwrap();
+        let picture = self.client.screenshot().await.unwrap();
+        std::fs::write(folder.join(format!("{name}.png")), picture).unwrap();
+    }
+
+    async fn shows(&self, text: &str) -> bool {
+        // A page on its way has no body yet.
+        match self.client.find(Locator::Css("body")).await {
+            Ok(body) => body.text().await.is_ok_and(|shown| shown.contains(text)),
+            Err(_) => false,
+        }
+    }
+
+    async fn is_there(&self, selector: &str) -> bool {
+        self.client.find(Locator::Css(selector)).await.is_ok()
+    }
+
+    async fn find(&self, selector: &str) -> Element {
+        let wait = self.client.wait().at_most(Duration::from_secs(15));
+        match wait.for_element(Locator::Css(selector)).await {
+            Ok(element) => element,
+            Err(error) => panic!("no {selector}: {error}\n{}", self.page().await),
+        }
+    }
+
+    async fn run(&self, script: &str) {
+        self.client.execute(script, Vec::new()).await.unwrap();
+    }
+
+    async fn wait_until(&self, what: &str, done: impl AsyncFn() -> bool) {
+        let deadline = Instant::now() + Duration::from_secs(15);
+        while !done().await {
+            assert!(Instant::now() < deadline, "not within 15 s: {what}\n{}", self.page().await);
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    async fn page(&self) -> String {
+        let body = self.client.find(Locator::Css("body")).await;
+        let text = match body {
+            Ok(body) => body.text().await.unwrap_or_default(),
+            Err(error) => error.to_string(),
+        };
+        format!("{}: {text}", self.address().await)
     }
 
     pub(crate) async fn close(self) {
@@ -62,8 +207,7 @@ async fn connect(port: u16, profile: &str) -> Client {
     );
     let deadline = Instant::now() + Duration::from_secs(30);
     loop {
-        let connected = ClientBuilder::rustls()
-            .unwrap()
+        let connected = ClientBuilder::new(HttpConnector::new())
             .capabilities(capabilities.clone())
             .connect(&format!("http://127.0.0.1:{port}"))
             .await;

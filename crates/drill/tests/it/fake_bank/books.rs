@@ -57,7 +57,7 @@ impl Books {
         }
         match (method.as_str(), path.as_slice()) {
             ("POST", ["sessions"]) => sign_in(&body),
-            ("GET", ["customers"]) => self.find_customer(uri),
+            ("POST", ["customers", "search"]) => self.find_customer(&body),
             ("GET", ["customers", number]) => self.show_customer(number),
             ("POST", ["customers"]) => self.create_customer(&body),
             ("GET", ["accounts", number]) => {
@@ -106,12 +106,16 @@ impl Books {
         respond(status, &answer)
     }
 
-    fn find_customer(&self, uri: &Uri) -> Answer {
-        let ssn = uri.query().unwrap().trim_start_matches("ssn=");
-        match self.customers.iter().position(|customer| customer.ssn == ssn) {
-            Some(index) => self.show_customer(&(FIRST_CUSTOMER + index).to_string()),
-            None => problem(StatusCode::NOT_FOUND, "customer-not-found"),
-        }
+    fn find_customer(&self, body: &Value) -> Answer {
+        let numbered = self.customers.iter().enumerate();
+        let found: Vec<Value> = numbered
+            .filter(|(_, customer)| body["ssn"] == customer.ssn)
+            .map(|(index, customer)| {
+                let number = (FIRST_CUSTOMER + index).to_string();
+                json!({ "number": number, "ssn": customer.ssn, "name": customer.name })
+            })
+            .collect();
+        respond(StatusCode::OK, &json!({ "customers": found }))
     }
 
     fn show_customer(&self, number: &str) -> Answer {
