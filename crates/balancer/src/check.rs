@@ -27,7 +27,8 @@ pub(crate) async fn watch(shared: Arc<Shared>, server: usize) {
         return;
     };
     let request = format!(
-        "GET {} HTTP/1.1\r\nhost: {address}\r\nuser-agent: ballast-check\r\nconnection: close\r\n\r\n",
+        "GET {} HTTP/1.1\r\nhost: {address}\r\nuser-agent: ballast-check\r\n\
+         connection: close\r\n\r\n",
         shared.config.health.path
     );
     let mut state = ServerState::New;

@@ -131,7 +131,8 @@ fn upstream_counts(shared: &Shared, out: &mut String) {
         for (class, count) in (1..).zip(upstream.stats.answers()) {
             let _ = writeln!(
                 out,
-                "ballast_balancer_upstream_answers_total{{server=\"{}\",class=\"{class}xx\"}} {count}",
+                "ballast_balancer_upstream_answers_total\
+                 {{server=\"{}\",class=\"{class}xx\"}} {count}",
                 upstream.name
             );
         }

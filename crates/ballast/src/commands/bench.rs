@@ -42,19 +42,35 @@ pub(crate) struct BenchArgs {
     workload: WorkloadArg,
 
     /// Requests under way at the same time [default: 64; 8 for batch and logins]
-    #[arg(long, visible_alias = "clients", value_name = "N", value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    #[arg(
+        long,
+        visible_alias = "clients", value_name = "N",
+        value_parser = clap::value_parser!(u16).range(1..=10_000)
+    )]
     connections: Option<u16>,
     /// Length of the measurement, after a second of warm-up
-    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=3_600))]
+    #[arg(
+        long,
+        value_name = "N", default_value_t = 10,
+        value_parser = clap::value_parser!(u64).range(1..=3_600)
+    )]
     seconds: u64,
     /// Accounts the traffic is spread over
-    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(2..=1_000_000))]
+    #[arg(
+        long,
+        value_name = "N", default_value_t = 10_000,
+        value_parser = clap::value_parser!(u32).range(2..=1_000_000)
+    )]
     accounts: u32,
     /// Put 90 % of the traffic on 1 % of the accounts
     #[arg(long)]
     hot: bool,
     /// Transfers in a batch
-    #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = clap::value_parser!(u16).range(1..=8_000))]
+    #[arg(
+        long,
+        value_name = "N", default_value_t = 1_000,
+        value_parser = clap::value_parser!(u16).range(1..=8_000)
+    )]
     batch_size: u16,
     /// The same seed chooses the same accounts and amounts
     #[arg(long, value_name = "N", default_value_t = 1)]

@@ -1,7 +1,7 @@
 //! `ballast replay`: post a file of transactions and compare every balance; or write such a file.
 
 use std::fs::{self, File};
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -42,7 +42,11 @@ pub(crate) struct ReplayArgs {
     file: Option<PathBuf>,
 
     /// Write a synthetic file with this many accounts (wages, rents, cash, fees, overdrafts)
-    #[arg(long, value_name = "ACCOUNTS", value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    #[arg(
+        long,
+        value_name = "ACCOUNTS",
+        value_parser = clap::value_parser!(u64).range(1..=1_000_000)
+    )]
     generate: Option<u64>,
     /// The same seed gives the same file, for ever
     #[arg(long, value_name = "N", default_value_t = 1, requires = "generate")]
@@ -52,7 +56,11 @@ pub(crate) struct ReplayArgs {
     output: Option<PathBuf>,
 
     /// Accounts posted at the same time
-    #[arg(long, value_name = "N", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=1_000))]
+    #[arg(
+        long,
+        value_name = "N", default_value_t = 32,
+        value_parser = clap::value_parser!(u16).range(1..=1_000)
+    )]
     concurrency: u16,
     /// Print the result as JSON
     #[arg(long)]
@@ -151,7 +159,7 @@ fn write_file(options: GenerateOptions, path: Option<&Path>) -> anyhow::Result<(
         None => generate(options, &mut BufWriter::new(io::stdout().lock())),
         Some(path) => {
             let file = File::create(path).with_context(|| format!("{}", path.display()))?;
-            generate(options, &mut BufWriter::new(file) as &mut dyn Write)
+            generate(options, &mut BufWriter::new(file))
         }
     };
     let totals = match written {

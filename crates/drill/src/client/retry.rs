@@ -3,8 +3,8 @@
 //! What is repeated: a call that is safe to repeat (a read, a keyed call, the creation of
 //! something unique), after a broken connection, a timeout, 408, 429, 502, 503, 504, or 409
 //! because the key is still in flight. The same key goes out each time, so the bank does it once
-//! (architecture.md I3). Every other status is an answer and is handed back at once, 500 too: a bank
-//! that makes mistakes should be seen to.
+//! (architecture.md I3). Every other status is an answer and is handed back at once, 500 too: a
+//! bank that makes mistakes should be seen to.
 
 use std::{fmt, time::Duration};
 

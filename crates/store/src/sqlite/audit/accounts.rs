@@ -7,7 +7,8 @@ use super::Meter;
 use crate::audit::{Progress, Report};
 
 const ACCOUNTS: &str = "select a.number, a.kind = 'house', a.debits_posted, a.credits_posted, \
-     a.debits_pending, a.credits_pending, a.entry_count, m.transfer, m.debits, m.credits, a.last_entry \
+     a.debits_pending, a.credits_pending, a.entry_count, m.transfer, m.debits, m.credits, \
+     a.last_entry \
      from accounts a left join house_marks m on m.account = a.number order by a.number";
 const ENTRIES: &str = "select account, number, transfer, amount, balance, booked_at, id, previous \
      from entries order by account, number";
