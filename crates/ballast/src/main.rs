@@ -15,6 +15,7 @@ mod reference;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use nix::sys::stat::Mode;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -65,6 +66,8 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    // Books, logs and tokens are their owner's alone, also in a folder that others may enter.
+    nix::sys::stat::umask(Mode::from_bits_truncate(0o077));
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {

@@ -7,6 +7,9 @@
 
 use std::io::{self, Write};
 
+/// Data that could not be written is a command that could not run.
+const EXIT_COULD_NOT_RUN: i32 = 2;
+
 /// A table of text.
 #[derive(Debug, Clone)]
 pub(crate) struct Table {
@@ -51,6 +54,7 @@ pub(crate) fn data(text: &str) {
         && error.kind() != io::ErrorKind::BrokenPipe
     {
         problem(&format!("could not write to standard output: {error}"));
+        std::process::exit(EXIT_COULD_NOT_RUN);
     }
 }
 

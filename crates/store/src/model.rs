@@ -108,9 +108,9 @@ pub struct Statement {
     pub opening: Balance,
     /// Oldest first; at most [`crate::STATEMENT_ENTRIES_MAX`].
     pub entries: Vec<Entry>,
-    /// The balance after the last entry shown.
+    /// The balance at the end of the period, whether or not all of its entries are shown.
     pub closing: Balance,
-    /// Whether entries of the period were left out because there are more than the maximum.
+    /// Whether the period's later entries were left out because there are more than the maximum.
     pub truncated: bool,
 }
 

@@ -20,7 +20,7 @@ pub(crate) mod sign_ins;
 pub(crate) mod staff;
 mod writer;
 
-pub(crate) use connection::{migrate, open_reader, ping};
+pub(crate) use connection::{migrate, open_auditor, ping};
 pub(crate) use reader::Readers;
 pub(crate) use writer::Writer;
 

@@ -84,7 +84,11 @@ impl Call {
 
     /// The key of a request that moves money.
     pub(crate) fn key(&self) -> Result<IdempotencyKey, Problem> {
-        let given = self.headers.get("idempotency-key").ok_or(Kind::KeyMissing)?;
+        let mut all = self.headers.get_all("idempotency-key").iter();
+        let given = all.next().ok_or(Kind::KeyMissing)?;
+        if all.next().is_some() {
+            return Err(Problem::field("Idempotency-Key", "must be given once"));
+        }
         given.to_str().ok().and_then(|text| IdempotencyKey::parse(text).ok()).ok_or_else(|| {
             Problem::field("Idempotency-Key", "must be 1 to 128 visible ASCII characters")
         })

@@ -12,6 +12,9 @@ use crate::bank::make_token;
 use crate::database::DatabaseArgs;
 use crate::output;
 
+/// As for customers.
+const NAME_LENGTH_MAX: usize = 50;
+
 const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
 
 /// Arguments of `staff`.
@@ -113,6 +116,9 @@ pub(crate) async fn run(args: StaffArgs) -> anyhow::Result<ExitCode> {
 }
 
 async fn add(store: &Store, user: UserId, name: String, role: Role) -> anyhow::Result<()> {
+    if !(1..=NAME_LENGTH_MAX).contains(&name.chars().count()) {
+        bail!("--name must be 1 to {NAME_LENGTH_MAX} characters");
+    }
     let password = web::generate_password();
     let staff = Staff {
         user: user.clone(),

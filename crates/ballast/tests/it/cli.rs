@@ -98,6 +98,16 @@ fn what_cannot_run_says_why_in_one_sentence() {
     }
 }
 
+#[test]
+fn the_books_are_their_owners_alone_in_any_folder() {
+    use std::os::unix::fs::PermissionsExt;
+    let bank = Deployment::up();
+    for name in ["bank.db", "bank.db-wal", "credentials.json", "run/ALB-east.json"] {
+        let mode = std::fs::metadata(bank.data().join(name)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0, "{name}: {mode:o}");
+    }
+}
+
 #[tokio::test]
 async fn every_process_tells_how_it_is() {
     let bank = Deployment::up();

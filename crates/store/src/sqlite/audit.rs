@@ -15,7 +15,7 @@ use rusqlite::{Connection, Row};
 use crate::audit::{Progress, Report};
 use crate::error::Error;
 use crate::sqlite::entries::MARK_EVERY;
-use crate::sqlite::{classify, open_reader};
+use crate::sqlite::{classify, open_auditor};
 
 const COUNTS: &str = "select (select count(*) from accounts), (select count(*) from operations), \
      (select count(*) from transfers), (select count(*) from entries)";
@@ -45,7 +45,7 @@ const MARKS: &str = "select e.account, e.number from entries e \
 const PROGRESS_ROWS: u64 = 10_000;
 
 pub(crate) fn run(path: &Path, on_progress: impl FnMut(Progress)) -> Result<Report, Error> {
-    let mut db = open_reader(path)?;
+    let mut db = open_auditor(path)?;
     audit(&mut db, on_progress).map_err(classify)
 }
 

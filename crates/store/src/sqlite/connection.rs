@@ -34,6 +34,20 @@ pub(crate) fn open_reader(path: &Path) -> Result<Connection, Error> {
     Ok(db)
 }
 
+/// A connection that changes nothing, not even the kind of log, of a file that must hold books.
+pub(crate) fn open_auditor(path: &Path) -> Result<Connection, Error> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let db = Connection::open_with_flags(path, flags).map_err(classify)?;
+    db.busy_timeout(BUSY_TIMEOUT).map_err(classify)?;
+    db.execute_batch("pragma query_only = on;").map_err(classify)?;
+    let is_ours: bool = db.query_row(IS_OURS, [], |row| row.get(0)).map_err(classify)?;
+    if is_ours { Ok(db) } else { Err(NOT_OURS) }
+}
+
+const IS_OURS: &str =
+    "select count(*) = 3 from sqlite_master where name in ('accounts', 'entries', 'operations')";
+const NOT_OURS: Error = Error::Unavailable { reason: "the file holds no books", source: None };
+
 fn open(path: &Path, flags: OpenFlags) -> Result<Connection, Error> {
     let flags = flags | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let db = Connection::open_with_flags(path, flags).map_err(|source| Error::Unavailable {

@@ -71,12 +71,19 @@ fn read_statement(
     let shown = end.min(first.saturating_add(i64::from(STATEMENT_ENTRIES_MAX)));
     let mut entries = back_from(db, account, shown - 1, shown - first)?;
     entries.reverse();
-    let opening = match back_from(db, account, first - 1, 1)?.first() {
-        Some(before) => before.balance,
-        None => Balance::new(0, account.currency),
-    };
-    let closing = entries.last().map_or(opening, |entry| entry.balance);
+    let opening = balance_after(db, account, first - 1)?;
+    let closing = balance_after(db, account, end - 1)?;
     Ok(Statement { opening, entries, closing, truncated: shown < end, account: view })
+}
+
+/// The balance after an entry; zero before the first.
+fn balance_after(
+    db: &Connection,
+    account: &Account,
+    number: i64,
+) -> Result<Balance, rusqlite::Error> {
+    let zero = Balance::new(0, account.currency);
+    Ok(back_from(db, account, number, 1)?.first().map_or(zero, |entry| entry.balance))
 }
 
 /// At most `limit` entries from number `top` back, newest first.

@@ -78,6 +78,20 @@ async fn each_kind_of_damage_is_named() {
     }
 }
 
+#[test]
+fn a_file_without_books_is_refused_and_left_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("other.db");
+    let url = store::DatabaseUrl::file(&path);
+    for table in ["", "create table t (a);"] {
+        Connection::open(&path).unwrap().execute_batch(table).unwrap();
+        let before = std::fs::read(&path).unwrap();
+        let error = store::audit::run(&url, |_| ()).unwrap_err().to_string();
+        assert!(error.contains("holds no books"), "{error}");
+        assert_eq!(std::fs::read(&path).unwrap(), before);
+    }
+}
+
 #[tokio::test]
 async fn the_database_itself_refuses_to_change_what_is_written() {
     let bank = Bank::open().await;

@@ -200,6 +200,13 @@ async fn old_entries_of_a_long_list_are_found_through_marks() {
     }
     let all = bank.store.statement(account, Period::Last(999)).await.unwrap().unwrap();
     assert_eq!((all.entries.len(), all.closing.minor()), (300, 701));
+    let many = (0..10_010).map(|_| leg(other, account, 1)).collect();
+    bank.post("d", Request::deposit(other, usd(20_000), Description::default())).await;
+    bank.post("m", Request::Batch(many)).await;
+    let period = Period::Between(0, i64::MAX);
+    let day = bank.store.statement(account, period).await.unwrap().unwrap();
+    assert!(day.truncated && day.entries.len() == 10_000);
+    assert_eq!(day.closing.minor(), bank.balance(account).await, "of the period, not of the page");
     let nothing = Period::Between(0, 1);
     let nothing = bank.store.statement(account, nothing).await.unwrap().unwrap();
     assert_eq!((nothing.opening.minor(), nothing.closing.minor()), (0, 0));
