@@ -77,6 +77,9 @@ fn main() -> ExitCode {
             return ExitCode::from(code);
         }
     };
+    if matches!(cli.command, Command::Up(_)) {
+        process::keep_no_freed_memory();
+    }
     match run(cli.command) {
         Ok(code) => code,
         Err(error) => {

@@ -1,7 +1,9 @@
 //! What every long-running role shares: the log on stderr, the signals, and leaving when the
 //! supervisor has died.
 
+use std::ffi::{CString, OsString};
 use std::io::Read;
+use std::os::unix::ffi::OsStringExt;
 use std::path::Path;
 use std::thread;
 
@@ -26,6 +28,34 @@ pub(crate) fn log_to_stderr() {
         EnvFilter::try_from_env("BALLAST_LOG").unwrap_or_else(|_| EnvFilter::new(LOG_DEFAULT));
     tracing_subscriber::fmt().json().with_env_filter(filter).with_writer(std::io::stderr).init();
 }
+
+/// Starts this program over, in the same process, with an allocator that returns freed memory at
+/// once; the processes it starts inherit that. The allocator reads its settings before `main`, and
+/// by default keeps the 19 MiB of a password hash (measured: 45 MiB at rest instead of 21).
+pub(crate) fn keep_no_freed_memory() {
+    if std::env::var_os(PURGE_DELAY).is_some() {
+        return;
+    }
+    let Ok(program) = std::env::current_exe() else { return };
+    let text = |value: OsString| CString::new(value.into_vec());
+    let arguments: Result<Vec<_>, _> = std::env::args_os().map(text).collect();
+    let assigned = std::env::vars_os().map(|(mut name, value)| {
+        name.push("=");
+        name.push(value);
+        name
+    });
+    let setting = OsString::from(format!("{PURGE_DELAY}=0"));
+    let environment: Result<Vec<_>, _> = assigned.chain([setting]).map(text).collect();
+    if let (Ok(program), Ok(arguments), Ok(environment)) =
+        (text(program.into_os_string()), arguments, environment)
+    {
+        // If it fails the bank runs all the same, with more memory.
+        let _ = nix::unistd::execve(&program, &arguments, &environment);
+    }
+}
+
+/// Milliseconds that mimalloc keeps freed memory.
+const PURGE_DELAY: &str = "MIMALLOC_PURGE_DELAY";
 
 /// Leaves at once when stdin ends: the supervisor holds its other end and has died.
 pub(crate) fn exit_with_parent() {

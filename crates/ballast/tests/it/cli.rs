@@ -35,7 +35,10 @@ fn up_starts_two_regions_and_down_leaves_nothing() {
 #[test]
 fn memory_at_rest_is_small() {
     let bank = Deployment::up();
-    for process in bank.processes() {
+    let record = std::fs::read_to_string(bank.data().join("deployment.json")).unwrap();
+    let mut supervisor: serde_json::Value = serde_json::from_str(&record).unwrap();
+    supervisor["name"] = "supervisor".into();
+    for process in bank.processes().into_iter().chain([supervisor]) {
         let pid = process["pid"].as_u64().unwrap();
         let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
         let line = status.lines().find(|line| line.starts_with("VmRSS")).unwrap();
