@@ -13,7 +13,7 @@ const EMBEDDED: &str = "bank.db";
 #[derive(Args)]
 pub(crate) struct DatabaseArgs {
     /// Folder of the local deployment
-    #[arg(long, value_name = "DIR", default_value = ".ballast", global = true)]
+    #[arg(long, value_name = "DIR", default_value = fleet::data_folder::DEFAULT, global = true)]
     data: PathBuf,
     /// Database instead of the local deployment's, such as sqlite:/srv/bank.db
     #[arg(long, value_name = "URL", global = true)]

@@ -22,7 +22,6 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Wrong usage, as in BSD's sysexits(3).
 const EXIT_USAGE: u8 = 64;
-const EXIT_COULD_NOT_RUN: u8 = 2;
 
 /// A retail bank that stays up: servers, balancers, ledger, and the drills that prove it.
 #[derive(Parser)]
@@ -84,7 +83,7 @@ fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) => {
             output::problem(&format!("{error:#}"));
-            ExitCode::from(EXIT_COULD_NOT_RUN)
+            ExitCode::from(output::EXIT_COULD_NOT_RUN)
         }
     }
 }

@@ -7,8 +7,8 @@
 
 use std::io::{self, Write};
 
-/// Data that could not be written is a command that could not run.
-const EXIT_COULD_NOT_RUN: i32 = 2;
+/// The exit code of a command that could not do its work, or not say what it found.
+pub(crate) const EXIT_COULD_NOT_RUN: u8 = 2;
 
 /// A table of text.
 #[derive(Debug, Clone)]
@@ -54,7 +54,7 @@ pub(crate) fn data(text: &str) {
         && error.kind() != io::ErrorKind::BrokenPipe
     {
         problem(&format!("could not write to standard output: {error}"));
-        std::process::exit(EXIT_COULD_NOT_RUN);
+        std::process::exit(i32::from(EXIT_COULD_NOT_RUN));
     }
 }
 
