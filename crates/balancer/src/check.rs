@@ -23,13 +23,12 @@ const STATUS_LINE_BYTES: usize = 12;
 
 /// Checks one server for ever.
 pub(crate) async fn watch(shared: Arc<Shared>, server: usize) {
-    let Some(address) = shared.config.upstreams.get(server).map(|upstream| upstream.address) else {
-        return;
-    };
+    let Some(upstream) = shared.config.upstreams.get(server) else { return };
+    let address = upstream.address;
     let request = format!(
         "GET {} HTTP/1.1\r\nhost: {address}\r\nuser-agent: ballast-check\r\n\
          connection: close\r\n\r\n",
-        shared.config.health.path
+        upstream.health_path.as_ref().unwrap_or(&shared.config.health.path)
     );
     let mut state = ServerState::New;
     loop {

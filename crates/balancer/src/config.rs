@@ -94,6 +94,10 @@ pub struct Upstream {
     /// Its zone, for people.
     #[serde(default)]
     pub zone: Option<String>,
+    /// Path of its check when that is not `health.path`: a balancer that spills to the one of
+    /// another region asks it for `/readyz`, since alone being alive makes it no help.
+    #[serde(default)]
+    pub health_path: Option<String>,
 }
 
 /// The active health check; the numbers are those of `topology.json`.
@@ -183,8 +187,9 @@ impl Config {
     }
 
     fn check_health(&self) -> Result<(), ConfigError> {
-        if !self.health.path.starts_with('/') || !is_header_text(&self.health.path) {
-            return refuse("health.path", "must begin with / and hold no spaces".to_owned());
+        check_path("health.path", &self.health.path)?;
+        for path in self.upstreams.iter().filter_map(|upstream| upstream.health_path.as_deref()) {
+            check_path("upstreams.health_path", path)?;
         }
         for (field, value) in [
             ("health.interval_ms", self.health.interval_ms),
@@ -229,6 +234,13 @@ impl Config {
         }
         Ok(())
     }
+}
+
+fn check_path(field: &'static str, path: &str) -> Result<(), ConfigError> {
+    if path.starts_with('/') && is_header_text(path) {
+        return Ok(());
+    }
+    refuse(field, "must begin with / and hold no spaces".to_owned())
 }
 
 fn check_positive(field: &'static str, value: u64) -> Result<(), ConfigError> {

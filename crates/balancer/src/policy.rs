@@ -119,6 +119,12 @@ impl Policy {
         self.usable
     }
 
+    /// Those of them in the preferred region; without a preference, all of them.
+    #[must_use]
+    pub fn usable_at_home(&self) -> ServerSet {
+        self.usable.and(self.regions.home())
+    }
+
     /// Counts a client's request; the budget of repeats is a share of these.
     pub fn on_request(&mut self, now: Moment) {
         self.budget.on_request(now);

@@ -94,9 +94,18 @@ impl Shared {
         self.draining.load(Ordering::Relaxed)
     }
 
-    /// Ready when a server is usable and this process is not leaving.
+    /// Ready when a server is usable and this process is not leaving. For a balancer it must be
+    /// one of its own region: a balancer that only forwards to another region says no, so that the
+    /// front door goes there itself.
     pub(crate) fn is_ready(&self) -> bool {
-        !self.is_draining() && !self.policy().usable().is_empty()
+        if self.is_draining() {
+            return false;
+        }
+        let policy = self.policy();
+        match self.config.role {
+            Role::FrontDoor => !policy.usable().is_empty(),
+            Role::Balancer => !policy.usable_at_home().is_empty(),
+        }
     }
 
     /// Connections for repeats of large bodies; made when first needed.

@@ -17,6 +17,7 @@ use serde_json::Value;
 use crate::data_folder::DataFolder;
 use crate::process::Role;
 use crate::topology::Topology;
+use configs::Upstream;
 
 /// Servers first, because a balancer is ready only when a server is; the front door last.
 /// Stopping goes the other way, so that nothing sends requests to what has left.
@@ -84,6 +85,8 @@ pub struct PlannedProcess {
     pub zone: Option<String>,
     /// Where it will listen.
     pub address: SocketAddr,
+    /// The processes it sends requests to; none for a server.
+    pub upstreams: Vec<String>,
     /// Path that answers 200 once it is ready.
     pub ready_path: String,
     /// Its arguments.
@@ -126,41 +129,63 @@ impl Plan {
     pub fn try_new(topology: &Topology, options: &PlanOptions) -> Result<Self, PlanError> {
         let mut ports = PortSource::try_new(topology, &options.ports)?;
         let front_door_address = ports.next("front-door", topology.front_door.local_port)?;
-        let (mut servers, mut balancers) = (Vec::new(), Vec::new());
+        let mut regions = Vec::new();
         for region in &topology.regions {
             let balancer = format!("ALB-{}", region.key);
-            let balancer_address = ports.next(&balancer, region.local_port)?;
-            let mut behind = Vec::new();
+            let address = ports.next(&balancer, region.local_port)?;
+            let mut balancer = process(topology, options, balancer, Role::Balancer, address);
+            balancer.region = Some(region.key.clone());
+            let mut servers = Vec::new();
             for (zone, number) in region.zones.iter().zip(1_u32..) {
                 let name = format!("applicationServer{number:02}-{}", region.key);
                 let address = ports.next(&name, zone.local_port)?;
                 let mut server = process(topology, options, name, Role::Server, address);
                 server.region = Some(region.key.clone());
                 server.zone = Some(zone.name.clone());
-                server.config = configs::server(topology, options, &server);
-                behind.push(server);
+                servers.push(server);
             }
-            let mut row = process(topology, options, balancer, Role::Balancer, balancer_address);
-            row.region = Some(region.key.clone());
-            row.config = configs::balancer(topology, options, &row, &behind);
-            balancers.push(row);
-            servers.append(&mut behind);
+            regions.push((balancer, servers));
         }
         let name = "front-door".to_owned();
         let mut door = process(topology, options, name, Role::FrontDoor, front_door_address);
-        door.config = configs::front_door(topology, options, &door, &balancers);
-        servers.append(&mut balancers);
-        servers.push(door);
+        configure(topology, options, &mut regions, &mut door);
+        let (mut balancers, servers): (Vec<_>, Vec<_>) = regions.into_iter().unzip();
+        let mut processes: Vec<PlannedProcess> = servers.into_iter().flatten().collect();
+        processes.append(&mut balancers);
+        processes.push(door);
         Ok(Self {
             data_folder: options.data_folder.clone(),
             url: format!("http://{front_door_address}"),
             database: options.database.clone(),
             executable: options.executable.clone(),
-            processes: servers,
+            processes,
             ready_within: READY_WITHIN,
             stop_within: STOP_WITHIN,
         })
     }
+}
+
+/// Writes the configurations, once everybody's address is known.
+fn configure(
+    topology: &Topology,
+    options: &PlanOptions,
+    regions: &mut [(PlannedProcess, Vec<PlannedProcess>)],
+    door: &mut PlannedProcess,
+) {
+    let balancers: Vec<Upstream> =
+        regions.iter().map(|(balancer, _)| Upstream::of(balancer)).collect();
+    for (balancer, servers) in regions {
+        for server in &mut *servers {
+            server.config = configs::server(topology, options, server);
+        }
+        let others = balancers.iter().filter(|other| other.name != balancer.name).cloned();
+        let others: Vec<Upstream> = others.collect();
+        balancer.config = configs::balancer(topology, options, balancer, servers, &others);
+        balancer.upstreams = servers.iter().map(|server| server.name.clone()).collect();
+        balancer.upstreams.extend(others.into_iter().map(|other| other.name));
+    }
+    door.config = configs::front_door(topology, options, door, &balancers);
+    door.upstreams = balancers.into_iter().map(|balancer| balancer.name).collect();
 }
 
 fn process(
@@ -182,6 +207,7 @@ fn process(
         region: None,
         zone: None,
         address,
+        upstreams: Vec::new(),
         ready_path: topology.application.ready_path.clone(),
         config: Value::Null,
     }

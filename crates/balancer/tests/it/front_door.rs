@@ -126,3 +126,39 @@ async fn a_large_keyed_batch_survives_the_loss_of_a_region() -> Result<()> {
     assert_eq!(world.origins[0].count() + world.origins[1].count(), before + 3, "never repeated");
     Ok(())
 }
+
+#[tokio::test]
+async fn a_balancer_without_servers_spills_to_the_other_region_and_is_not_ready() -> Result<()> {
+    let mut world = world().await?;
+    let regional = |name: &str, path: &str, address, region: &str| {
+        format!(
+            r#"{{"name":"{name}","address":"{address}","region":"{region}","health_path":"{path}"}}"#
+        )
+    };
+    let json = format!(
+        r#"{{"name":"ALB-both","role":"balancer","region":"east","listen":"127.0.0.1:0",
+            "upstreams":[{},{}],"health":{{"path":"/nowhere","interval_ms":200,"timeout_ms":500,
+            "healthy_threshold":2,"unhealthy_threshold":3}}}}"#,
+        regional("east0", "/livez", world.origins[0].address, "east"),
+        regional("ALB-west", "/readyz", world._west.address(), "west"),
+    );
+    let both = Balancer::start(balancer::Config::parse(&json)?).await?;
+    let address = both.address();
+    eventually("it is ready", async || both.is_ready()).await?;
+    came_from(&get(address, "/x").await?, "east0");
+    world.origins[0].kill().await;
+    eventually("it spills", async || {
+        get(address, "/x").await.is_ok_and(|answer| answer.server() == Some("west0"))
+    })
+    .await?;
+    eventually("its own region has nobody", async || !both.is_ready()).await?;
+    assert_eq!(get(address, "/readyz").await?.status, 503);
+    came_from(&send(address, "POST /x", &[], b"{}").await?, "west0");
+    // The other balancer asks the same of itself.
+    world.origins[1].kill().await;
+    eventually("the other region is seen to be empty", async || {
+        let status = get(address, "/status.json").await;
+        status.is_ok_and(|status| status.json()["upstreams"][1]["state"] == "unhealthy")
+    })
+    .await
+}

@@ -5,10 +5,36 @@
 //! Deliberately not here: the types that read these files; they live with the server and the
 //! balancer, which this crate may not know. A test of the binary holds the two together.
 
+use std::net::SocketAddr;
+
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{PlanOptions, PlannedProcess};
 use crate::topology::{RegionRole, Topology};
+
+/// What a balancer or the front door is told of one process behind it.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct Upstream {
+    pub(super) name: String,
+    pub(super) address: SocketAddr,
+    pub(super) region: Option<String>,
+    pub(super) zone: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) health_path: Option<String>,
+}
+
+impl Upstream {
+    pub(super) fn of(process: &PlannedProcess) -> Self {
+        Self {
+            name: process.name.clone(),
+            address: process.address,
+            region: process.region.clone(),
+            zone: process.zone.clone(),
+            health_path: None,
+        }
+    }
+}
 
 pub(super) fn server(
     topology: &Topology,
@@ -31,6 +57,7 @@ pub(super) fn balancer(
     options: &PlanOptions,
     process: &PlannedProcess,
     servers: &[PlannedProcess],
+    others: &[Upstream],
 ) -> Value {
     let check = &topology.health_check;
     let health = json!({
@@ -40,14 +67,20 @@ pub(super) fn balancer(
         "healthy_threshold": check.healthy_threshold,
         "unhealthy_threshold": check.unhealthy_threshold,
     });
-    common(topology, options, process, servers, &health)
+    let mut upstreams: Vec<Upstream> = servers.iter().map(Upstream::of).collect();
+    // A region without a usable server forwards to another region, while that one has any.
+    upstreams.extend(others.iter().cloned().map(|other| Upstream {
+        health_path: Some(topology.application.ready_path.clone()),
+        ..other
+    }));
+    common(topology, options, process, &upstreams, &health)
 }
 
 pub(super) fn front_door(
     topology: &Topology,
     options: &PlanOptions,
     process: &PlannedProcess,
-    balancers: &[PlannedProcess],
+    balancers: &[Upstream],
 ) -> Value {
     let door = &topology.front_door;
     let interval_ms = milliseconds(door.check_interval_seconds);
@@ -73,20 +106,9 @@ fn common(
     topology: &Topology,
     options: &PlanOptions,
     process: &PlannedProcess,
-    upstreams: &[PlannedProcess],
+    upstreams: &[Upstream],
     health: &Value,
 ) -> Value {
-    let upstreams: Vec<Value> = upstreams
-        .iter()
-        .map(|upstream| {
-            json!({
-                "name": upstream.name,
-                "address": upstream.address,
-                "region": upstream.region,
-                "zone": upstream.zone,
-            })
-        })
-        .collect();
     json!({
         "name": process.name,
         "role": process.role,

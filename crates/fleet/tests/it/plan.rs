@@ -63,6 +63,8 @@ fn the_balancer_config() {
               "region": "west", "zone": "us-west-2a" },
             { "name": "applicationServer02-west", "address": "127.0.0.1:8122",
               "region": "west", "zone": "us-west-2b" },
+            { "name": "ALB-east", "address": "127.0.0.1:8081", "region": "east", "zone": null,
+              "health_path": "/readyz" },
         ],
         "health": { "path": "/livez", "interval_ms": 5000, "timeout_ms": 2000,
                     "healthy_threshold": 2, "unhealthy_threshold": 2 },
