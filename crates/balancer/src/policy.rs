@@ -4,7 +4,8 @@
 //! random numbers as one `u64` a call, and outcomes as events, so a simulation can drive it.
 //! Guarantees:
 //! - a server gets no request before its first passed check, nor while draining;
-//! - passive evidence takes out at most half of a pool (a region; for the front door all);
+//! - passive evidence takes out at most half of a pool (a region; for the front door all), and
+//!   never the last server in use;
 //! - when nothing is usable every server that once passed a check is tried (fail open);
 //! - a request that is not repeatable is never allowed a second time once something was sent;
 //! - repeats stay within the budget.
@@ -113,12 +114,6 @@ impl Policy {
         self.counters
     }
 
-    /// Does a server owe answers and give none, also to checks? What waits for it waits in vain.
-    #[must_use]
-    pub fn is_frozen(&self, server: usize) -> bool {
-        self.servers.get(server).is_some_and(Server::is_frozen)
-    }
-
     /// The servers that get requests now.
     #[must_use]
     pub fn usable(&self) -> ServerSet {
@@ -196,8 +191,9 @@ impl Policy {
         self.refresh(server, now);
     }
 
-    /// Ejects a server, unless that would take out more than half of its pool. When the pool is at
-    /// its limit, the fresher evidence wins over the oldest ejection whose server answers its
+    /// Ejects a server, unless that would take out more than half of its pool or the last server
+    /// in use at all: what checks took out is worse than what failed once. When the pool is at its
+    /// limit, the fresher evidence wins over the oldest ejection whose server answers its
     /// checks again: of two servers, the dead one is out and the recovered one serves.
     fn eject(&mut self, server: usize, now: Moment, evidence: Evidence) {
         let pool = self.regions.pool_of(server);
@@ -208,7 +204,7 @@ impl Policy {
         if self.servers.get(server).is_some_and(Server::is_ejected) {
             return;
         }
-        if ejected >= pool.len() / 2 {
+        if ejected >= pool.len() / 2 || self.usable == ServerSet::only(server) {
             let recovered = pool
                 .iter()
                 .filter_map(|other| {

@@ -5,9 +5,8 @@ use std::sync::atomic::Ordering::Relaxed;
 use serde::Serialize;
 
 use crate::policy::ServerView;
-use crate::shared::Shared;
+use crate::shared::{Shared, Upstream};
 use crate::stats::Snapshot;
-use crate::upstream::Upstream;
 
 #[derive(Serialize)]
 struct Status<'a> {
@@ -85,7 +84,7 @@ fn upstream((upstream, view): (&Upstream, ServerView)) -> UpstreamStatus<'_> {
     let [.., server_errors] = answers;
     UpstreamStatus {
         name: &upstream.name,
-        address: upstream.address().to_string(),
+        address: upstream.peer._address.to_string(),
         region: upstream.region.as_deref(),
         zone: upstream.zone.as_deref(),
         state: view.state.word(),

@@ -1,14 +1,22 @@
 //! The budget of repeats: a share of the requests of the last window, and a minimum.
 //!
 //! With everything failing, requests sent to servers stay within 1.2 times the requests of
-//! clients plus the minimum, so repeats cannot turn an overload into a collapse.
+//! clients plus the minimum, so repeats cannot turn an overload into a collapse. Precisely: the
+//! repeats of any stretch as long as the window are at most the minimum, or the share of the
+//! requests of that stretch and the tenth of a window before it. From that follows, for any time
+//! `t` since the start: repeats up to `t` <= share of the requests up to `t` + minimum * (whole
+//! windows in `t` + 1).
 
 use std::time::Duration;
 
 use super::Moment;
 use super::settings::Settings;
 
-const SLOTS: usize = 10;
+/// A slot is a tenth of the window.
+const SLOTS_PER_WINDOW: u32 = 10;
+/// One more than the window has: the current slot is not over, and any stretch as long as the
+/// window touches eleven. With ten, a minimum at either edge would make two in one window.
+const SLOTS: usize = 11;
 
 #[derive(Debug, Clone, Copy, Default)]
 struct Slot {
@@ -29,11 +37,10 @@ pub(super) struct Budget {
 
 impl Budget {
     pub(super) fn new(settings: &Settings) -> Self {
-        let slots = u32::try_from(SLOTS).unwrap_or(1);
         Self {
             percent: u64::from(settings.retry_percent),
             minimum: u64::from(settings.retry_minimum),
-            slot_length: (settings.retry_window / slots).max(Duration::from_millis(1)),
+            slot_length: (settings.retry_window / SLOTS_PER_WINDOW).max(Duration::from_millis(1)),
             slots: [Slot::default(); SLOTS],
             current: 0,
             total: Slot::default(),

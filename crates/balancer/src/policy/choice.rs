@@ -2,8 +2,9 @@
 //!
 //! In this order: usable servers of the first region in use, usable servers of any region, and,
 //! when there is none, every server that once passed a check (fail open). Among the candidates:
-//! the one with fewer outstanding requests of two random picks, or the one that waited longest
-//! for its turn. A server in slow start takes part in a growing share of the choices.
+//! the one with fewer outstanding requests of two random picks (of equals the one that waited
+//! longer), or the one of all that waited longest for its turn. A server in slow start takes part
+//! in a growing share of the choices.
 
 use super::region::Regions;
 use super::server::WARM;
@@ -61,8 +62,10 @@ impl Policy {
     /// Is there anybody to try besides these?
     #[must_use]
     pub fn has_other(&self, avoid: ServerSet, home_only: bool) -> bool {
-        let open = reach(&self.regions, home_only, self.known.or(self.usable));
-        !open.without(self.full).without(avoid).is_empty()
+        let usable = reach(&self.regions, home_only, self.usable).without(avoid);
+        let known = reach(&self.regions, home_only, self.known).without(avoid);
+        let open = if usable.is_empty() { known } else { usable };
+        !open.without(self.full).is_empty()
     }
 
     fn candidates(
@@ -118,8 +121,11 @@ impl Policy {
             second_turn += 1;
         }
         let second = candidates.iter().nth(usize::try_from(second_turn).unwrap_or(0))?;
-        // The order of the two picks is random, so a tie is broken by it.
-        let busy = |server: usize| self.servers.get(server).map_or(u32::MAX, |s| s.outstanding);
+        // Of two equally busy ones it is the turn of the one that waited longer. With chance
+        // instead, the shares of eight idle servers are 7 % apart after 10,000 requests.
+        let busy = |server: usize| {
+            self.servers.get(server).map_or((u32::MAX, u64::MAX), |s| (s.outstanding, s.last_pick))
+        };
         Some(if busy(second) < busy(first) { second } else { first })
     }
 

@@ -3,7 +3,9 @@
 //! A region is left when none of its servers is usable any more. It comes back when at least one
 //! has been usable without a break for the settled time (60 s for the front door: a region that
 //! flaps must not take its clients with it; nothing for a balancer that spilled to the other
-//! region). A region that was never in use has nothing to come back from and is used at once.
+//! region). A region that was never in use has nothing to come back from and is used at once. When
+//! every region with candidates was left, the one that has been well for longest gets everything:
+//! to spread requests over two regions until one settles would move clients with each request.
 
 use super::Moment;
 use super::server_set::ServerSet;
@@ -83,7 +85,12 @@ impl Regions {
                 return found;
             }
         }
-        candidates
+        self.order
+            .iter()
+            .map(|region| (region.well_since, candidates.and(region.servers)))
+            .filter(|(_, found)| !found.is_empty())
+            .min_by_key(|(since, _)| since.unwrap_or(Moment::MAX))
+            .map_or(candidates, |(_, found)| found)
     }
 
     pub(super) fn on_change(&mut self, usable: ServerSet, now: Moment) {

@@ -100,12 +100,6 @@ impl Server {
         self.ejection.is_some()
     }
 
-    pub(super) fn is_frozen(&self) -> bool {
-        let ejected = self.ejection.is_some_and(|ejection| ejection.evidence == Evidence::Frozen);
-        let down = self.health == Health::Down && self.last_failure == Some(CheckFailure::Timeout);
-        ejected || down
-    }
-
     /// When an ejection began whose server answers its checks again.
     pub(super) fn recovered_ejection(&self) -> Option<Moment> {
         let ejection = self.ejection.filter(|ejection| ejection.check_passed_since)?;
@@ -236,7 +230,9 @@ impl Server {
             Err(failure) => self.on_failed_check(settings, failure),
         }
         self.next_check = self.check_began.saturating_add(self.pause(settings, random)).max(now);
-        self.checks_a_suspect && result.is_err()
+        // A regular check that was under way when the silence began confirms it as well: a second
+        // one would cost its whole time again.
+        result.is_err() && (self.checks_a_suspect || self.is_silent(settings, now))
     }
 
     fn on_passed_check(&mut self, settings: &Settings, now: Moment) {
@@ -293,10 +289,11 @@ impl Server {
         let rested = self.last_suspicion.is_none_or(|last| {
             now.saturating_sub(last) >= settings.suspect_after + settings.suspect_timeout
         });
-        self.waiting > 0
-            && self.ejection.is_none()
-            && rested
-            && now.saturating_sub(self.last_progress) >= settings.suspect_after
+        self.ejection.is_none() && rested && self.is_silent(settings, now)
+    }
+
+    fn is_silent(&self, settings: &Settings, now: Moment) -> bool {
+        self.waiting > 0 && now.saturating_sub(self.last_progress) >= settings.suspect_after
     }
 }
 

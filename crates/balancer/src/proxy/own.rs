@@ -6,9 +6,11 @@
 use std::net::IpAddr;
 
 use bytes::Bytes;
-use http::{Method, Response};
+use http::Method;
+use pingora::Result;
+use pingora::proxy::Session;
 
-use super::answer::{self, AnswerBody};
+use super::{answer, headers};
 use crate::shared::Shared;
 use crate::{metrics, status};
 
@@ -31,17 +33,17 @@ pub(super) fn endpoint(path: &str) -> Option<Endpoint> {
     }
 }
 
-pub(super) fn answer(
+pub(super) async fn answer(
     shared: &Shared,
-    method: &Method,
-    client: IpAddr,
+    session: &mut Session,
     endpoint: Endpoint,
-) -> Response<AnswerBody> {
+) -> Result<()> {
     const TEXT: &str = "text/plain; charset=utf-8";
-    if ![Method::GET, Method::HEAD].contains(method) {
-        return answer::written(405, TEXT, Bytes::from_static(b"method not allowed\n"), false);
+    if ![Method::GET, Method::HEAD].contains(&session.req_header().method) {
+        return answer::write(session, 405, TEXT, Bytes::from_static(b"method not allowed\n"))
+            .await;
     }
-    let inside = is_inside(client);
+    let inside = headers::client_ip(session).is_some_and(is_inside);
     let (status, content_type, body) = match endpoint {
         Endpoint::Live => (200, TEXT, Bytes::from_static(b"ok\n")),
         Endpoint::Ready if shared.is_ready() => (200, TEXT, Bytes::from_static(b"ok\n")),
@@ -54,7 +56,7 @@ pub(super) fn answer(
         }
         Endpoint::Status => (200, "application/json", Bytes::from(status::json(shared))),
     };
-    answer::written(status, content_type, body, *method == Method::HEAD)
+    answer::write(session, status, content_type, body).await
 }
 
 /// Loopback, private (RFC 1918, RFC 4193) and link-local addresses.

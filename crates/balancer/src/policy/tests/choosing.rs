@@ -80,12 +80,15 @@ fn a_returning_server_starts_slowly() {
     for _ in 0..6 {
         let mut share = 0;
         for _ in 0..1_000 {
-            share += usize::from(bench.choose() == Ok(0));
+            let server = bench.choose().expect("a server");
+            share += usize::from(server == 0);
+            let attempt = bench.policy.begin(server, bench.now);
+            bench.policy.end(attempt, bench.now, Outcome::Answered);
         }
         shares.push(share);
         bench.later(ms(1_000));
     }
-    assert!(shares[0] < 100, "a twentieth at first: {shares:?}");
+    assert!(shares[0] < 130, "a tenth of the turns at first: {shares:?}");
     assert!(shares.windows(2).all(|pair| pair[0] < pair[1] + 60), "growing: {shares:?}");
     assert!(shares[5].abs_diff(500) < 60, "its whole share at the end: {shares:?}");
 }
@@ -175,4 +178,35 @@ fn a_balancer_spills_to_the_other_region_and_comes_back_at_once() {
         bench.check(0, Ok(()));
     }
     assert_eq!(bench.choose(), Ok(0));
+}
+
+#[test]
+fn idle_servers_take_turns() {
+    let mut bench = Bench::ready(2);
+    let mut last = bench.choose().expect("a server");
+    for _ in 0..100 {
+        bench.request(last, Outcome::Answered);
+        let next = bench.choose().expect("a server");
+        assert_ne!(next, last);
+        last = next;
+    }
+}
+
+#[test]
+fn when_both_regions_were_left_one_of_them_gets_everything() {
+    let mut bench = front_door();
+    for server in [0, 1] {
+        for _ in 0..3 {
+            bench.check(server, Err(CheckFailure::Timeout));
+        }
+    }
+    for _ in 0..2 {
+        bench.check(1, Ok(()));
+    }
+    for _ in 0..2 {
+        bench.check(0, Ok(()));
+    }
+    for _ in 0..100 {
+        assert_eq!(bench.choose(), Ok(1), "west is well for longer");
+    }
 }

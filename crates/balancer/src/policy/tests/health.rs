@@ -226,3 +226,33 @@ fn a_server_with_one_slow_request_is_checked_and_stays() {
     freeze(&mut bench, Ok(()));
     assert_eq!(bench.state(0), ServerState::Healthy);
 }
+
+#[test]
+fn a_regular_check_under_way_confirms_the_silence_that_began_meanwhile() {
+    let mut bench = Bench::ready(2);
+    let limit = loop {
+        match bench.policy.plan_check(0, bench.now) {
+            CheckPlan::Wait(time) => bench.later(time),
+            CheckPlan::Check(limit) => break limit,
+        }
+    };
+    let _held = bench.policy.begin(0, bench.now);
+    bench.later(limit.max(ms(500)));
+    let random = bench.dice();
+    bench.policy.on_check(0, bench.now, random, Err(CheckFailure::Timeout));
+    assert_eq!(bench.state(0), ServerState::Ejected);
+}
+
+#[test]
+fn the_last_server_in_use_is_not_taken_out_for_one_that_checks_took_out() {
+    let mut bench = Bench::ready(2);
+    for _ in 0..3 {
+        bench.check(0, Err(CheckFailure::Timeout));
+    }
+    bench.request(1, Outcome::Reset);
+    assert_eq!(bench.state(1), ServerState::Healthy);
+    assert_eq!(bench.policy.counters().ejections_withheld, 1);
+    for _ in 0..100 {
+        assert_eq!(bench.choose(), Ok(1));
+    }
+}

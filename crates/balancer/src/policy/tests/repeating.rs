@@ -72,3 +72,28 @@ fn a_new_window_brings_a_new_minimum() {
     assert_eq!(repeats(&mut bench, 3), 3);
     assert_eq!(bench.policy.counters().retries, 6);
 }
+
+#[test]
+fn no_window_holds_two_minimums() {
+    let mut bench = Bench::ready(2);
+    bench.later(ms(990));
+    assert_eq!(repeats(&mut bench, 5), 3);
+    bench.later(ms(9_900));
+    assert_eq!(repeats(&mut bench, 5), 0, "the three are less than a window old");
+    bench.later(ms(1_100));
+    assert_eq!(repeats(&mut bench, 5), 3);
+}
+
+#[test]
+fn no_repeat_is_spent_when_those_in_use_are_full() {
+    let mut bench =
+        Bench::new("balancer", &[("east", 3)], r#""limits":{"outstanding_per_server_max":1},"#);
+    bench.pass_all();
+    for _ in 0..3 {
+        bench.check(2, Err(CheckFailure::Timeout));
+    }
+    let _held = bench.policy.begin(1, bench.now);
+    let got = bench.policy.permit_retry(bench.now, &failure(UNSENT, Repeatable::Yes, 1, 0));
+    assert_eq!(got, Err(Denial::NoOtherServer), "a full server in use is waited for");
+    assert_eq!(bench.policy.counters().retries, 0);
+}
