@@ -22,6 +22,7 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ("refinery", &["store"]),
     ("axum", &["web"]),
     ("askama", &["web"]),
+    ("pingora", &["balancer"]),
     ("clap", &["ballast"]),
 ];
 
