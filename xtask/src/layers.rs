@@ -22,7 +22,6 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ("refinery", &["store"]),
     ("axum", &["web"]),
     ("askama", &["web"]),
-    ("pingora", &["balancer"]),
     ("clap", &["ballast"]),
 ];
 

@@ -31,6 +31,7 @@ pub(crate) async fn watch(shared: Arc<Shared>, server: usize) {
         upstream.health_path.as_ref().unwrap_or(&shared.config.health.path)
     );
     let mut state = ServerState::New;
+    let mut was_frozen = false;
     loop {
         let plan = shared.policy().plan_check(server, shared.now());
         match plan {
@@ -44,6 +45,18 @@ pub(crate) async fn watch(shared: Arc<Shared>, server: usize) {
             }
         }
         report_change(&shared, server, &mut state);
+        let is_frozen = shared.policy().is_frozen(server);
+        if is_frozen && !was_frozen {
+            free_the_waiting(&shared, server);
+        }
+        was_frozen = is_frozen;
+    }
+}
+
+/// Ends the connections to a frozen server, so that what hangs on it can go to another one.
+fn free_the_waiting(shared: &Shared, server: usize) {
+    if let Some(upstream) = shared.upstreams.get(server) {
+        upstream.sever();
     }
 }
 
@@ -103,6 +116,7 @@ fn report_change(shared: &Shared, server: usize, before: &mut ServerState) {
         "a server changed its state"
     );
     *before = state;
+    shared.queue.call_all();
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! The load balancer of a region, and the front door between regions: one program, two roles.
 //!
-//! [`policy`] decides (pure, with time passed in); the data path is Pingora's, asked through its
-//! hooks. The wall of this crate: it knows HTTP but not the bank, so it cannot understand what it
-//! carries and cannot cheat. Not here: starting and stopping processes, arguments, log output.
+//! [`policy`] decides (pure, with time passed in); hyper speaks HTTP to clients and servers. The
+//! wall of this crate: it knows HTTP but not the bank, so it cannot understand what it carries and
+//! cannot cheat. Not here: starting and stopping processes, arguments, log output.
 //!
 //! [`run`] is a whole process; [`Balancer`] is the same inside a runtime, for tests and drills.
 
@@ -11,7 +11,6 @@ pub mod policy;
 
 mod access_log;
 mod check;
-mod client_stream;
 mod error;
 mod metrics;
 mod proxy;
@@ -21,6 +20,7 @@ mod serve;
 mod shared;
 mod stats;
 mod status;
+mod upstream;
 
 pub use config::{Config, ConfigError};
 pub use error::Error;

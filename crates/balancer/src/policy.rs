@@ -114,6 +114,12 @@ impl Policy {
         self.counters
     }
 
+    /// Does a server owe answers and give none, also to checks? What waits for it waits in vain.
+    #[must_use]
+    pub fn is_frozen(&self, server: usize) -> bool {
+        self.servers.get(server).is_some_and(Server::is_frozen)
+    }
+
     /// The servers that get requests now.
     #[must_use]
     pub fn usable(&self) -> ServerSet {

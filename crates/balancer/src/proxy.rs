@@ -1,223 +1,267 @@
-//! The data path: Pingora's hooks, with the policy asked at each turn.
+//! The data path: one request in, one answer out, with the policy asked at each turn.
 //!
-//! A request goes through: own endpoints, limits, choice of a server, headers, answer, log. Each
-//! attempt on a server is begun once and ended once in the policy, whatever happens in between.
-//! A failed attempt is repeated by Pingora when the policy permits it and the body is still in
-//! Pingora's buffer (64 KiB); a larger one is sent again from our own copy (`replay`).
-//! Not here: which server and whether to repeat (`policy`), connections of clients (`serve`).
+//! A request goes through: own endpoints, limits, choice of a server, headers, answer, log. hyper
+//! speaks HTTP on both sides; which server, and whether a failed request may be repeated, is
+//! decided by `policy`. Not here: connections of clients (`serve`) and of servers (`upstream`).
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
 
-use async_trait::async_trait;
-use bytes::Bytes;
-use pingora::http::{RequestHeader, ResponseHeader};
-use pingora::modules::http::HttpModules;
-use pingora::proxy::{FailToProxy, ProxyHttp, ProxyWarnLogContext, Session};
-use pingora::upstreams::peer::HttpPeer;
-use pingora::{Error, ErrorType, Result};
+use http::header::{CONTENT_LENGTH, HeaderMap};
+use http::request::Parts;
+use http::{Request, Response, Version};
+use hyper::body::{Body, Incoming};
+use tokio::time::Instant;
 
-use crate::policy::{Outcome, Refusal};
+use crate::policy::{Choice, Refusal, Repeatable};
 use crate::reason::Reason;
 use crate::shared::Shared;
+use crate::upstream::{Connection, Upstream};
 
 pub(crate) mod answer;
-mod attempt;
-mod context;
+mod exchange;
 mod failure;
 mod headers;
 mod own;
-mod replay;
+mod queue;
+mod upload;
 
-pub(crate) use context::Context;
+pub(crate) use answer::AnswerBody;
+pub(crate) use headers::Client;
+pub(crate) use queue::Queue;
+pub(crate) use upload::UploadBody;
 
-/// The proxy of one process.
-pub(crate) struct Proxy {
-    pub(crate) shared: Arc<Shared>,
+use exchange::Exchange;
+use failure::Seen;
+use upload::Upload;
+
+/// Time a client gets to take in a refusal while it is still sending.
+const LINGER: Duration = Duration::from_secs(1);
+/// How often a connection out of the pool may turn out to be closed before a new one is made.
+const STALE_MAX: u32 = 3;
+
+/// A request as it is sent in every attempt.
+struct Outgoing {
+    head: Parts,
+    upload: Option<Upload>,
 }
 
-#[async_trait]
-impl ProxyHttp for Proxy {
-    type CTX = Context;
+/// An attempt that came to nothing.
+enum Failed {
+    /// Another server may be tried.
+    Elsewhere,
+    /// The client gets this.
+    Refused(Reason),
+}
 
-    fn new_ctx(&self) -> Context {
-        Context::new(Arc::clone(&self.shared))
-    }
-
-    /// No compression, no modules: they would cost every request.
-    fn init_downstream_modules(&self, _modules: &mut HttpModules) {}
-
-    async fn request_filter(&self, session: &mut Session, context: &mut Context) -> Result<bool> {
-        if let Some(endpoint) = own::endpoint(session.req_header().uri.path()) {
-            context.own = true;
-            own::answer(&self.shared, session, endpoint).await?;
-            return Ok(true);
+/// Answers one request of a client.
+pub(crate) async fn call(
+    shared: &Arc<Shared>,
+    client: &Client,
+    request: Request<Incoming>,
+) -> Response<AnswerBody> {
+    let (head, body) = request.into_parts();
+    let version = head.version;
+    if let Some(endpoint) = own::endpoint(head.uri.path()) {
+        let mut answer = own::answer(shared, &head.method, client.ip, endpoint);
+        if shared.is_draining() {
+            headers::last_answer(answer.headers_mut(), version);
         }
-        self.shared.stats.requests.fetch_add(1, Relaxed);
-        if let Err(reason) = self.admit(session, context) {
-            context.reason = Some(reason);
-            return Error::err_down(ErrorType::HTTPStatus(reason.status()));
-        }
-        Ok(false)
+        return answer;
     }
-
-    async fn upstream_peer(
-        &self,
-        _session: &mut Session,
-        context: &mut Context,
-    ) -> Result<Box<HttpPeer>> {
-        let now = self.shared.now();
-        let random = context.next_random();
-        let chosen = {
-            let mut policy = self.shared.policy();
-            if context.tried.is_empty() {
-                policy.on_request(now);
+    shared.stats.requests.fetch_add(1, Relaxed);
+    let exchange = Exchange::new(shared, &head, client.ip);
+    let upload = (!body.is_end_stream())
+        .then(|| Upload::new(shared, body, exchange.repeatable == Repeatable::Yes));
+    let mut outgoing = Outgoing { head, upload };
+    match forward(exchange, client, &mut outgoing, version).await {
+        Ok(answer) => answer,
+        Err((exchange, reason)) => {
+            if let Some(upload) = &outgoing.upload
+                && reason != Reason::ClientGone
+            {
+                upload.discard(LINGER).await;
             }
-            policy.choose(now, random, context.tried, context.home_only).inspect(|choice| {
-                context.attempt = Some(policy.begin(choice.server, now));
-            })
-        };
-        let choice = match chosen {
-            Ok(choice) => choice,
-            Err(refusal) => {
-                let reason = match refusal {
-                    Refusal::NoServer => Reason::NoServer,
-                    Refusal::QueueFull => Reason::QueueFull,
-                };
-                context.reason.get_or_insert(reason);
-                return Error::err_in(ErrorType::HTTPStatus(reason.status()));
+            let is_last = shared.is_draining();
+            let mut answer = answer::refusal(exchange, reason);
+            if is_last {
+                headers::last_answer(answer.headers_mut(), version);
             }
+            answer
+        }
+    }
+}
+
+async fn forward(
+    mut exchange: Exchange,
+    client: &Client,
+    outgoing: &mut Outgoing,
+    version: Version,
+) -> Result<Response<AnswerBody>, (Exchange, Reason)> {
+    if let Err(reason) = admit(&exchange, client, outgoing).await {
+        return Err((exchange, reason));
+    }
+    let now = exchange.shared.now();
+    exchange.shared.policy().on_request(now);
+    loop {
+        if let Err(reason) = choose(&mut exchange).await {
+            let reason = exchange.reason.unwrap_or(reason);
+            return Err((exchange, reason));
+        }
+        match attempt(&mut exchange, outgoing).await {
+            Ok((connection, answer)) => {
+                let (mut head, body) = answer.into_parts();
+                let verdict = failure::judge_answer(&head);
+                exchange.on_answer(head.status.as_u16());
+                if let Some(seen) = verdict.refused_by_balancer {
+                    if can_resend(outgoing) && exchange.permits_retry(seen.sent) {
+                        exchange.status = 0;
+                        exchange.end_attempt(seen.outcome);
+                        exchange.note(seen.reason, seen.sent);
+                        continue;
+                    }
+                    exchange.reason = Some(seen.reason);
+                } else {
+                    exchange.reason = None;
+                }
+                headers::towards_client(&exchange, &mut head.headers, version);
+                let body = AnswerBody::passing(body, verdict.outcome, exchange, connection);
+                head.version = version;
+                return Ok(Response::from_parts(head, body));
+            }
+            Err(Failed::Elsewhere) => {}
+            Err(Failed::Refused(reason)) => return Err((exchange, reason)),
+        }
+    }
+}
+
+/// Lets a request in that keeps the limits, and gives it the form for servers.
+async fn admit(
+    exchange: &Exchange,
+    client: &Client,
+    outgoing: &mut Outgoing,
+) -> Result<(), Reason> {
+    let limits = exchange.shared.limits();
+    let Outgoing { head, upload } = outgoing;
+    if headers::size(head) > limits.header_bytes_max {
+        return Err(Reason::HeaderTooLarge);
+    }
+    if content_length(&head.headers).is_some_and(|length| length > limits.body_bytes_max) {
+        return Err(Reason::BodyTooLarge);
+    }
+    headers::normalize(head)?;
+    let is_chunked = upload.as_ref().is_some_and(|upload| upload.length().is_none());
+    headers::towards_server(exchange, client, &mut head.headers, is_chunked);
+    match upload {
+        Some(upload) => upload.read_first().await,
+        None => Ok(()),
+    }
+}
+
+/// Chooses a server and begins the attempt; waits for a short while when all are full.
+async fn choose(exchange: &mut Exchange) -> Result<(), Reason> {
+    let shared = Arc::clone(&exchange.shared);
+    let mut deadline = None;
+    let mut is_over = false;
+    loop {
+        // Who comes new does not pass those who wait.
+        let must_wait = deadline.is_none() && shared.queue.len() > 0;
+        if !must_wait {
+            match pick(exchange) {
+                Ok(()) => return Ok(()),
+                Err(Refusal::NoServer) => return Err(Reason::NoServer),
+                Err(Refusal::QueueFull) if is_over => return Err(Reason::QueueFull),
+                Err(Refusal::QueueFull) => {}
+            }
+        }
+        let limits = shared.limits();
+        let deadline = *deadline
+            .get_or_insert_with(|| Instant::now() + Duration::from_millis(limits.queue_wait_ms));
+        let had_turn = shared.queue.wait(limits.queue_max, deadline).await;
+        if !had_turn && Instant::now() < deadline {
+            return Err(Reason::QueueFull);
+        }
+        is_over = !had_turn;
+    }
+}
+
+fn pick(exchange: &mut Exchange) -> Result<(), Refusal> {
+    let shared = Arc::clone(&exchange.shared);
+    let random = exchange.next_random();
+    let now = shared.now();
+    let mut policy = shared.policy();
+    let choice = policy.choose(now, random, exchange.tried, exchange.home_only)?;
+    let attempt = policy.begin(choice.server, now);
+    drop(policy);
+    exchange.on_choice(choice, attempt);
+    Ok(())
+}
+
+/// One attempt on the chosen server.
+async fn attempt(
+    exchange: &mut Exchange,
+    outgoing: &Outgoing,
+) -> Result<(Connection, Response<Incoming>), Failed> {
+    let shared = Arc::clone(&exchange.shared);
+    let chosen = exchange.choice.and_then(|Choice { server, .. }| shared.upstreams.get(server));
+    let Some(upstream) = chosen else { return Err(Failed::Refused(Reason::Internal)) };
+    match send(exchange, outgoing, upstream).await {
+        Ok(answered) => Ok(answered),
+        Err(seen) => {
+            if exchange.on_failed_attempt(seen, can_resend(outgoing)) {
+                Err(Failed::Elsewhere)
+            } else {
+                Err(Failed::Refused(exchange.reason.unwrap_or(seen.reason)))
+            }
+        }
+    }
+}
+
+async fn send(
+    exchange: &Exchange,
+    outgoing: &Outgoing,
+    upstream: &Upstream,
+) -> Result<(Connection, Response<Incoming>), Seen> {
+    let shared = &exchange.shared;
+    let upload = outgoing.upload.as_ref();
+    let limit = Duration::from_millis(shared.limits().response_timeout_ms);
+    let mut stale = 0;
+    loop {
+        let idle = if stale < STALE_MAX { upstream.idle_connection(shared.now()) } else { None };
+        let mut connection = match idle {
+            Some(connection) => connection,
+            None => upstream.connect().await.map_err(|error| failure::while_connecting(&error))?,
         };
-        context.on_choice(choice);
-        self.shared
-            .upstreams
-            .get(choice.server)
-            .map(|upstream| Box::new(upstream.peer.clone()))
-            .ok_or_else(|| Error::new_in(ErrorType::InternalError))
-    }
-
-    async fn upstream_request_filter(
-        &self,
-        session: &mut Session,
-        upstream_request: &mut RequestHeader,
-        context: &mut Context,
-    ) -> Result<()> {
-        headers::towards_server(&self.shared, session, upstream_request, context)?;
-        context.on_request_header(upstream_request);
-        Ok(())
-    }
-
-    async fn request_body_filter(
-        &self,
-        _session: &mut Session,
-        body: &mut Option<Bytes>,
-        _end_of_stream: bool,
-        context: &mut Context,
-    ) -> Result<()> {
-        let Some(body) = body.as_ref() else { return Ok(()) };
-        context.body_bytes += u64::try_from(body.len()).unwrap_or(u64::MAX);
-        if context.body_bytes > self.shared.limits().body_bytes_max {
-            context.reason = Some(Reason::BodyTooLarge);
-            return Error::err_down(ErrorType::HTTPStatus(413));
+        let body = upload.map_or(UploadBody::EMPTY, Upload::body);
+        let mut request = Request::from_parts(outgoing.head.clone(), body);
+        headers::mark_spill(exchange, request.headers_mut());
+        let answer = connection.sender.try_send_request(request);
+        let Some(answer) = upload::within(shared, upload, limit, answer).await else {
+            return Err(failure::SILENT);
+        };
+        match answer {
+            Ok(answer) => return Ok((connection, answer)),
+            Err(mut error) => {
+                if let Some(reason) = upload.and_then(Upload::failure) {
+                    return Err(failure::of_client(reason));
+                }
+                // It was closed while it was idle, which says nothing about the server.
+                if error.take_message().is_some() && connection.reused {
+                    stale += 1;
+                    continue;
+                }
+                return Err(failure::while_proxying(error.error()));
+            }
         }
-        context.keep(body);
-        Ok(())
     }
+}
 
-    async fn upstream_response_filter(
-        &self,
-        session: &mut Session,
-        response: &mut ResponseHeader,
-        context: &mut Context,
-    ) -> Result<()> {
-        if response.status.is_informational() {
-            return Ok(());
-        }
-        let now = self.shared.now();
-        if let Some(attempt) = context.attempt.as_mut() {
-            self.shared.policy().on_first_byte(attempt, now);
-        }
-        context.status = response.status.as_u16();
-        let verdict = failure::judge_answer(response);
-        context.outcome = verdict.outcome;
-        if let Some(seen) = verdict.refused_by_balancer
-            && (!session.as_ref().retry_buffer_truncated() || context.kept.is_some())
-        {
-            self.try_elsewhere(context, seen)?;
-        }
-        context.reason = verdict.refused_by_balancer.map(|seen| seen.reason);
-        headers::towards_client(&self.shared, response, context)
-    }
+fn can_resend(outgoing: &Outgoing) -> bool {
+    outgoing.upload.as_ref().is_none_or(Upload::can_resend)
+}
 
-    fn fail_to_connect(
-        &self,
-        session: &mut Session,
-        _peer: &HttpPeer,
-        context: &mut Context,
-        error: Box<Error>,
-    ) -> Box<Error> {
-        let seen = failure::while_connecting(&error);
-        self.on_failed_attempt(session, error, context, seen)
-    }
-
-    fn error_while_proxy(
-        &self,
-        _peer: &HttpPeer,
-        session: &mut Session,
-        mut error: Box<Error>,
-        context: &mut Context,
-        _client_reused: bool,
-    ) -> Box<Error> {
-        if context.retry_permitted {
-            // A balancer behind this front door said that it could not serve the request.
-            context.retry_permitted = false;
-            let truncated = session.as_ref().retry_buffer_truncated();
-            context.replay = truncated;
-            error.set_retry(!truncated);
-            return error;
-        }
-        let seen = failure::while_proxying(&error, context.reason);
-        self.on_failed_attempt(session, error, context, seen)
-    }
-
-    async fn fail_to_proxy(
-        &self,
-        session: &mut Session,
-        error: &Error,
-        context: &mut Context,
-    ) -> FailToProxy {
-        if context.replay {
-            self.replay(session, context).await;
-        } else {
-            self.refuse(session, error, context).await;
-        }
-        FailToProxy { error_code: context.status, can_reuse_downstream: false }
-    }
-
-    async fn logging(&self, session: &mut Session, error: Option<&Error>, context: &mut Context) {
-        if context.own {
-            return;
-        }
-        let outcome = if error.is_some() { Outcome::Unknown } else { context.outcome };
-        self.end_attempt(context, outcome);
-        if let Some(reason) = context.reason {
-            self.shared.stats.on_reason(reason);
-        }
-        self.log(session, context);
-    }
-
-    fn suppress_error_log(&self, _session: &Session, _context: &Context, _error: &Error) -> bool {
-        // The access log and the metrics say it, with one word, once.
-        true
-    }
-
-    fn suppress_proxy_warn_log(
-        &self,
-        _session: &Session,
-        _context: &Context,
-        _error: &Error,
-        _about: ProxyWarnLogContext,
-    ) -> bool {
-        true
-    }
+/// The announced length of the body.
+fn content_length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.trim().parse().ok()
 }

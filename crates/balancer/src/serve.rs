@@ -1,31 +1,30 @@
 //! A running balancer: listening, client connections, checks, drain.
 //!
-//! Listening and accepting are done here and not by Pingora's own server, which reports a taken
-//! port only in its log and stays alive, waits minutes on SIGTERM, and owns the process's signals.
 //! Guarantees: [`Balancer::start`] fails when the address cannot be listened on; after
 //! [`Balancer::drain`] no connection is accepted and every request in flight had its time; a
 //! dropped [`Balancer`] is as good as dead: its connections are cut.
 
+use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use pingora::apps::HttpServerApp;
-use pingora::protocols::http::ServerSession;
-use pingora::proxy::HttpProxy;
-use pingora::server::configuration::ServerConf;
+use http::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::check;
-use crate::client_stream::ClientStream;
 use crate::config::Config;
 use crate::error::Error;
-use crate::proxy::{Proxy, answer};
+use crate::proxy::{self, Client, answer};
 use crate::shared::{Shared, WINDOW};
 
 /// Connections that may wait to be accepted. 1,024: a second of a storm of new clients.
@@ -38,7 +37,6 @@ const LAST_ACCEPTS: Duration = Duration::from_millis(20);
 /// A running balancer or front door.
 pub struct Balancer {
     shared: Arc<Shared>,
-    proxy: Arc<HttpProxy<Proxy>>,
     address: SocketAddr,
     leave: watch::Sender<bool>,
     /// Accepts, and hands out the connections when it has ended.
@@ -58,15 +56,13 @@ impl Balancer {
         let socket = listen_on(wanted).map_err(listen)?;
         let address = socket.local_addr().map_err(listen)?;
         let shared = Arc::new(Shared::new(config)?);
-        let proxy = Arc::new(proxy(&shared));
         let (leave, leaving) = watch::channel(false);
-        let accepting =
-            tokio::spawn(accept(socket, Arc::clone(&proxy), Arc::clone(&shared), leaving));
+        let accepting = tokio::spawn(accept(socket, Arc::clone(&shared), leaving));
         let mut background: Vec<_> = (0..shared.upstreams.len())
             .map(|server| tokio::spawn(check::watch(Arc::clone(&shared), server)))
             .collect();
         background.push(tokio::spawn(turn_windows(Arc::clone(&shared))));
-        Ok(Self { shared, proxy, address, leave, accepting, background })
+        Ok(Self { shared, address, leave, accepting, background })
     }
 
     /// Where it listens; with port 0 in the configuration, the port that was taken.
@@ -98,7 +94,6 @@ impl Balancer {
         // A failed send means that the accepting task is gone, which is what is wanted.
         let _ = self.leave.send(true);
         let Ok(mut connections) = (&mut self.accepting).await else { return false };
-        self.proxy.http_cleanup().await;
         let limit = Duration::from_secs(self.shared.config.drain_seconds);
         let all = async { while connections.join_next().await.is_some() {} };
         let finished = tokio::time::timeout(limit, all).await.is_ok();
@@ -122,20 +117,6 @@ impl Drop for Balancer {
     }
 }
 
-fn proxy(shared: &Arc<Shared>) -> HttpProxy<Proxy> {
-    let limits = shared.limits();
-    let conf = ServerConf {
-        threads: shared.config.threads,
-        upstream_keepalive_pool_size: limits.upstream_idle_max,
-        // The policy decides; this only ends a loop that would be a defect.
-        max_retries: usize::try_from(limits.attempts_max).unwrap_or(1).saturating_add(1),
-        ..ServerConf::default()
-    };
-    let mut proxy = HttpProxy::new(Proxy { shared: Arc::clone(shared) }, Arc::new(conf));
-    proxy.handle_init_modules();
-    proxy
-}
-
 fn listen_on(address: SocketAddr) -> io::Result<TcpListener> {
     let domain = socket2::Domain::for_address(address);
     let socket = socket2::Socket::new(domain, socket2::Type::STREAM, None)?;
@@ -149,7 +130,6 @@ fn listen_on(address: SocketAddr) -> io::Result<TcpListener> {
 
 async fn accept(
     listener: TcpListener,
-    proxy: Arc<HttpProxy<Proxy>>,
     shared: Arc<Shared>,
     mut leaving: watch::Receiver<bool>,
 ) -> JoinSet<()> {
@@ -158,7 +138,7 @@ async fn accept(
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
-                Ok(client) => open(client, &mut connections, &proxy, &shared, &shutdown),
+                Ok(client) => open(client, &mut connections, &shared, &shutdown),
                 Err(error) => {
                     tracing::error!(error.message = %error, "a connection cannot be accepted");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -171,7 +151,7 @@ async fn accept(
     // Who already waits in the backlog would be reset when the socket closes.
     let end = tokio::time::Instant::now() + LAST_ACCEPTS;
     while let Ok(Ok(client)) = tokio::time::timeout_at(end, listener.accept()).await {
-        open(client, &mut connections, &proxy, &shared, &shutdown);
+        open(client, &mut connections, &shared, &shutdown);
     }
     connections
 }
@@ -179,7 +159,6 @@ async fn accept(
 fn open(
     (mut stream, peer): (TcpStream, SocketAddr),
     connections: &mut JoinSet<()>,
-    proxy: &Arc<HttpProxy<Proxy>>,
     shared: &Arc<Shared>,
     shutdown: &watch::Receiver<bool>,
 ) {
@@ -199,9 +178,9 @@ fn open(
     stats.connections.fetch_add(1, Relaxed);
     stats.connections_open.fetch_add(1, Relaxed);
     let guard = Open { shared: Arc::clone(shared) };
-    let (proxy, shutdown) = (Arc::clone(proxy), shutdown.clone());
+    let shutdown = shutdown.clone();
     connections.spawn(async move {
-        serve(ClientStream::new(stream, peer), &proxy, &guard.shared, &shutdown).await;
+        serve(stream, peer, &guard.shared, shutdown).await;
         drop(guard);
     });
 }
@@ -219,22 +198,24 @@ impl Drop for Open {
 
 /// The requests of one connection, one after the other.
 async fn serve(
-    stream: ClientStream,
-    proxy: &Arc<HttpProxy<Proxy>>,
-    shared: &Shared,
-    shutdown: &watch::Receiver<bool>,
+    stream: TcpStream,
+    peer: SocketAddr,
+    shared: &Arc<Shared>,
+    mut leaving: watch::Receiver<bool>,
 ) {
-    let idle_seconds = shared.limits().client_idle_seconds;
-    let mut session = ServerSession::new_http1(Box::new(stream));
-    loop {
-        session.set_keepalive(Some(idle_seconds));
-        // Without it a client that sends its next request early breaks the one under way.
-        session.set_pipelining_enabled(true);
-        let Some(reused) = proxy.process_new_http(session, shutdown).await else { return };
-        let (stream, settings) = reused.consume();
-        session = ServerSession::new_http1(stream);
-        if let Some(settings) = settings {
-            settings.apply_to_session(&mut session);
+    let client = Arc::new(Client::new(peer.ip(), "http"));
+    let service = service_fn(|request: Request<Incoming>| {
+        let (shared, client) = (Arc::clone(shared), Arc::clone(&client));
+        async move { Ok::<_, Infallible>(proxy::call(&shared, &client, request).await) }
+    });
+    let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+    let mut connection = std::pin::pin!(connection);
+    tokio::select! {
+        // However it ended, there is nobody left to tell.
+        _ = connection.as_mut() => {}
+        _ = leaving.changed() => {
+            connection.as_mut().graceful_shutdown();
+            let _ = connection.await;
         }
     }
 }

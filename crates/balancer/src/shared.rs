@@ -1,34 +1,19 @@
 //! What the data path, the checks and the own endpoints share.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
-
-use http::HeaderValue;
-use pingora::connectors::ConnectorOptions;
-use pingora::connectors::http::v1::Connector;
-use pingora::upstreams::peer::{HttpPeer, HttpUpstreamRequestPolicy};
 
 use crate::access_log::AccessLog;
 use crate::config::{Config, Limits, Role};
 use crate::error::Error;
 use crate::policy::{Moment, Policy, ServerSettings, Settings};
-use crate::stats::{Snapshot, Stats, UpstreamStats};
+use crate::proxy::Queue;
+use crate::stats::Stats;
+use crate::upstream::Upstream;
 
 /// Quantiles in `/status.json` are over the last 10 to 20 seconds: two of these windows.
 pub(crate) const WINDOW: Duration = Duration::from_secs(10);
-
-/// One server as the data path needs it.
-pub(crate) struct Upstream {
-    pub(crate) name: String,
-    pub(crate) name_value: HeaderValue,
-    pub(crate) region: Option<String>,
-    pub(crate) zone: Option<String>,
-    pub(crate) peer: HttpPeer,
-    pub(crate) stats: UpstreamStats,
-    /// The latency at the beginnings of the last and the current window.
-    pub(crate) windows: Mutex<[Snapshot; 2]>,
-}
 
 /// The state of one process.
 pub(crate) struct Shared {
@@ -39,9 +24,10 @@ pub(crate) struct Shared {
     pub(crate) draining: AtomicBool,
     /// Bytes of bodies that are kept for a repeat.
     pub(crate) replay_bytes: AtomicU64,
+    /// Requests that wait for a server with a free slot.
+    pub(crate) queue: Queue,
     policy: Mutex<Policy>,
     started: Instant,
-    replay_connector: OnceLock<Connector>,
 }
 
 impl Shared {
@@ -59,15 +45,15 @@ impl Shared {
             upstreams: config
                 .upstreams
                 .iter()
-                .map(|up| Upstream::new(up, &config.limits))
+                .map(|up| Upstream::new(up, &config.limits, config.upstreams.len()))
                 .collect(),
             stats: Stats::new(),
             access_log,
             draining: AtomicBool::new(false),
             replay_bytes: AtomicU64::new(0),
+            queue: Queue::default(),
             policy: Mutex::new(policy),
             started: Instant::now(),
-            replay_connector: OnceLock::new(),
             config,
         })
     }
@@ -108,14 +94,11 @@ impl Shared {
         }
     }
 
-    /// Connections for repeats of large bodies; made when first needed.
-    pub(crate) fn replay_connector(&self) -> &Connector {
-        self.replay_connector.get_or_init(|| Connector::new(Some(ConnectorOptions::new(8))))
-    }
-
-    /// Begins a new window of the latency quantiles.
+    /// Begins a new window of the latency quantiles, and closes what was idle for too long.
     pub(crate) fn turn_windows(&self) {
+        let now = self.now();
         for upstream in &self.upstreams {
+            upstream.close_idle(now);
             let mut windows = upstream.windows.lock().unwrap_or_else(PoisonError::into_inner);
             windows.swap(0, 1);
             if let Some(current) = windows.get_mut(1) {
@@ -123,43 +106,4 @@ impl Shared {
             }
         }
     }
-}
-
-impl Upstream {
-    fn new(upstream: &crate::config::Upstream, limits: &Limits) -> Self {
-        let stats = UpstreamStats::new();
-        let empty = stats.latency.snapshot();
-        Self {
-            name: upstream.name.clone(),
-            name_value: HeaderValue::from_str(&upstream.name)
-                .unwrap_or_else(|_| HeaderValue::from_static("unnamed")),
-            region: upstream.region.clone(),
-            zone: upstream.zone.clone(),
-            peer: peer(upstream, limits),
-            stats,
-            windows: Mutex::new([empty.clone(), empty]),
-        }
-    }
-
-    /// Answer times of the last 10 to 20 seconds.
-    pub(crate) fn recent_latency(&self) -> Snapshot {
-        let windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
-        let [earlier, _] = &*windows;
-        self.stats.latency.snapshot().since(earlier)
-    }
-}
-
-/// HTTP/1.1 only towards servers: a double POST is possible over HTTP/2 connections that the
-/// server closes while a request is on its way.
-fn peer(upstream: &crate::config::Upstream, limits: &Limits) -> HttpPeer {
-    let mut peer = HttpPeer::new(upstream.address, false, String::new());
-    let connect = Duration::from_millis(limits.connect_timeout_ms);
-    let response = Duration::from_millis(limits.response_timeout_ms);
-    peer.options.connection_timeout = Some(connect);
-    peer.options.total_connection_timeout = Some(connect);
-    peer.options.read_timeout = Some(response);
-    peer.options.write_timeout = Some(response);
-    peer.options.idle_timeout = Some(Duration::from_millis(limits.upstream_idle_ms));
-    peer.options.http_upstream_request_policy = HttpUpstreamRequestPolicy::deny_upgrades();
-    peer
 }

@@ -5,8 +5,9 @@ use std::sync::atomic::Ordering::Relaxed;
 use serde::Serialize;
 
 use crate::policy::ServerView;
-use crate::shared::{Shared, Upstream};
+use crate::shared::Shared;
 use crate::stats::Snapshot;
+use crate::upstream::Upstream;
 
 #[derive(Serialize)]
 struct Status<'a> {
@@ -84,7 +85,7 @@ fn upstream((upstream, view): (&Upstream, ServerView)) -> UpstreamStatus<'_> {
     let [.., server_errors] = answers;
     UpstreamStatus {
         name: &upstream.name,
-        address: upstream.peer._address.to_string(),
+        address: upstream.address().to_string(),
         region: upstream.region.as_deref(),
         zone: upstream.zone.as_deref(),
         state: view.state.word(),

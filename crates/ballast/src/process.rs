@@ -18,9 +18,8 @@ pub(crate) fn read_config<T: DeserializeOwned>(path: &Path) -> anyhow::Result<T>
     serde_json::from_str(&text).with_context(|| format!("{} is not valid", path.display()))
 }
 
-/// Ours at `info`; Pingora reports each client that hangs up as an error, and refinery each start.
-const LOG_DEFAULT: &str =
-    "info,pingora_core=off,pingora_proxy=off,refinery_core=warn,refinery=warn";
+/// Ours at `info`; refinery reports each start.
+const LOG_DEFAULT: &str = "info,refinery_core=warn,refinery=warn";
 
 /// Logs as JSON lines on stderr; `BALLAST_LOG` sets the levels.
 pub(crate) fn log_to_stderr() {

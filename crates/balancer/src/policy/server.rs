@@ -100,6 +100,12 @@ impl Server {
         self.ejection.is_some()
     }
 
+    pub(super) fn is_frozen(&self) -> bool {
+        let ejected = self.ejection.is_some_and(|ejection| ejection.evidence == Evidence::Frozen);
+        let down = self.health == Health::Down && self.last_failure == Some(CheckFailure::Timeout);
+        ejected || down
+    }
+
     /// When an ejection began whose server answers its checks again.
     pub(super) fn recovered_ejection(&self) -> Option<Moment> {
         let ejection = self.ejection.filter(|ejection| ejection.check_passed_since)?;

@@ -1,12 +1,15 @@
 //! What a failure tells: about the server, about what it may have seen, and in which word.
 
+use std::error::Error as _;
+use std::io;
+
 use http::header::RETRY_AFTER;
-use pingora::http::ResponseHeader;
-use pingora::{Error, ErrorSource, ErrorType};
+use http::response::Parts;
 
 use super::headers::REASON_HEADER;
 use crate::policy::{Outcome, Sent};
 use crate::reason::Reason;
+use crate::upstream::ConnectError;
 
 /// A failed attempt.
 #[derive(Debug, Clone, Copy)]
@@ -27,70 +30,60 @@ pub(super) struct Verdict {
 }
 
 /// No connection: nothing was sent.
-pub(super) fn while_connecting(error: &Error) -> Seen {
-    let (outcome, reason) = match error.etype() {
-        ErrorType::ConnectRefused => (Outcome::Refused, Reason::Refused),
-        ErrorType::ConnectTimedout => (Outcome::Silence, Reason::Timeout),
-        // Our own fault (no descriptor, no port left): the server is not to blame.
-        ErrorType::SocketError | ErrorType::BindError => (Outcome::Unknown, Reason::Unreachable),
-        _ => (Outcome::Refused, Reason::Unreachable),
+pub(super) fn while_connecting(error: &ConnectError) -> Seen {
+    let (outcome, reason) = match error {
+        ConnectError::Timeout => (Outcome::Silence, Reason::Timeout),
+        ConnectError::System(error) => match error.kind() {
+            io::ErrorKind::ConnectionRefused => (Outcome::Refused, Reason::Refused),
+            io::ErrorKind::TimedOut => (Outcome::Silence, Reason::Timeout),
+            io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::HostUnreachable
+            | io::ErrorKind::NetworkUnreachable => (Outcome::Refused, Reason::Unreachable),
+            // Our own fault (no descriptor, no port left): the server is not to blame.
+            _ => (Outcome::Unknown, Reason::Unreachable),
+        },
     };
     Seen { outcome, sent: Sent::Nothing, reason, may_repeat: true }
 }
 
+/// The server gave no byte of an answer for too long.
+pub(super) const SILENT: Seen = Seen {
+    outcome: Outcome::Silence,
+    sent: Sent::Something,
+    reason: Reason::Timeout,
+    may_repeat: true,
+};
+
 /// The connection was there, so something may have been sent. That a write failed at once does not
 /// prove the contrary: part of it may have left before.
-pub(super) fn while_proxying(error: &Error, known: Option<Reason>) -> Seen {
-    let at_fault_here = |reason| Seen {
-        outcome: Outcome::Unknown,
-        sent: Sent::Something,
-        reason,
-        may_repeat: false,
+pub(super) fn while_proxying(error: &hyper::Error) -> Seen {
+    let (outcome, reason) = if error.is_parse() && !is_broken(error) {
+        (Outcome::Garbage, Reason::Garbage)
+    } else {
+        (Outcome::Reset, Reason::Reset)
     };
-    match error.esource() {
-        ErrorSource::Downstream => at_fault_here(known.unwrap_or_else(|| reason_of(error))),
-        ErrorSource::Internal | ErrorSource::Unset => at_fault_here(Reason::Internal),
-        ErrorSource::Upstream => {
-            let (outcome, reason) = match error.etype() {
-                ErrorType::ReadTimedout | ErrorType::WriteTimedout => {
-                    (Outcome::Silence, Reason::Timeout)
-                }
-                ErrorType::ReadError | ErrorType::WriteError | ErrorType::ConnectionClosed => {
-                    (Outcome::Reset, Reason::Reset)
-                }
-                ErrorType::Custom("PrematureBodyEnd") => (Outcome::Reset, Reason::Reset),
-                _ => (Outcome::Garbage, Reason::Garbage),
-            };
-            Seen { outcome, sent: Sent::Something, reason, may_repeat: true }
-        }
-    }
+    Seen { outcome, sent: Sent::Something, reason, may_repeat: true }
 }
 
-/// The word for an error that happened without any server.
-pub(super) fn reason_of(error: &Error) -> Reason {
-    match (error.esource(), error.etype()) {
-        (_, ErrorType::HTTPStatus(413)) => Reason::BodyTooLarge,
-        (ErrorSource::Downstream, ErrorType::ReadTimedout) => Reason::ClientTooSlow,
-        (
-            ErrorSource::Downstream,
-            ErrorType::ReadError
-            | ErrorType::WriteError
-            | ErrorType::WriteTimedout
-            | ErrorType::ConnectionClosed,
-        ) => Reason::ClientGone,
-        (ErrorSource::Downstream, _) => Reason::BadRequest,
-        _ => Reason::Internal,
-    }
+fn is_broken(error: &hyper::Error) -> bool {
+    error.is_incomplete_message()
+        || error.source().is_some_and(|source| source.downcast_ref::<io::Error>().is_some())
+}
+
+/// The client did not send what it announced.
+pub(super) fn of_client(reason: Reason) -> Seen {
+    Seen { outcome: Outcome::Unknown, sent: Sent::Something, reason, may_repeat: false }
 }
 
 /// Weighs an answer. A 503 with `Retry-After` from a server is an orderly refusal: it is passed on
 /// and is no evidence, or an overload would eject the servers that say so.
-pub(super) fn judge_answer(response: &ResponseHeader) -> Verdict {
-    let status = response.status.as_u16();
+pub(super) fn judge_answer(answer: &Parts) -> Verdict {
+    let status = answer.status.as_u16();
     if !matches!(status, 502..=504) {
         return Verdict { outcome: Outcome::Answered, refused_by_balancer: None };
     }
-    let word = response.headers.get(REASON_HEADER);
+    let word = answer.headers.get(REASON_HEADER);
     let reason = word.and_then(|word| Reason::from_word(word.as_bytes()));
     let outcome = match reason {
         // A balancer that reached no server: its region is gone, or nearly.
@@ -99,7 +92,7 @@ pub(super) fn judge_answer(response: &ResponseHeader) -> Verdict {
         }
         // A balancer that reports what one of its servers did; it is well itself.
         Some(_) => Outcome::Unknown,
-        None if status == 503 && response.headers.contains_key(RETRY_AFTER) => Outcome::Unknown,
+        None if status == 503 && answer.headers.contains_key(RETRY_AFTER) => Outcome::Unknown,
         None => Outcome::GatewayError,
     };
     let refused_by_balancer = reason.map(|reason| Seen {

@@ -1,169 +1,235 @@
-//! Headers on the way through.
+//! Headers on the way through, and the form of a request that a server gets.
 //!
-//! Towards servers Pingora has already removed hop-by-hop headers, those that `Connection` names,
-//! and upgrades (RFC 9110 §7.6.1); towards clients they are removed here.
+//! Hop-by-hop headers, those that `Connection` names, and upgrades stay on their hop (RFC 9110
+//! §7.6.1), in both directions. A request that came over HTTP/2 leaves as HTTP/1.1.
 
 use std::io::Write;
 use std::net::IpAddr;
 
 use http::header::{
-    CONNECTION, CONTENT_LENGTH, PROXY_AUTHENTICATE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
+    CONNECTION, COOKIE, EXPECT, HOST, HeaderMap, HeaderName, PROXY_AUTHENTICATE, TE, TRAILER,
+    TRANSFER_ENCODING, UPGRADE,
 };
-use http::{HeaderValue, Method};
-use pingora::Result;
-use pingora::http::{RequestHeader, ResponseHeader};
-use pingora::proxy::Session;
+use http::request::Parts;
+use http::uri::{PathAndQuery, Uri};
+use http::{HeaderValue, Method, Version};
 
-use super::context::Context;
+use super::exchange::{Exchange, RequestId};
 use crate::policy::Repeatable;
-use crate::shared::Shared;
+use crate::reason::Reason;
 
-pub(super) const REASON_HEADER: &str = "x-ballast-reason";
-const SERVER_HEADER: &str = "x-ballast-server";
+pub(super) const REASON_HEADER: HeaderName = HeaderName::from_static("x-ballast-reason");
+pub(super) const SERVER_HEADER: HeaderName = HeaderName::from_static("x-ballast-server");
 /// On answers of servers that were tried because none was usable.
-const FAIL_OPEN_HEADER: &str = "x-ballast-fail-open";
+const FAIL_OPEN_HEADER: HeaderName = HeaderName::from_static("x-ballast-fail-open");
 /// On requests that left their region: they must not leave the next one too.
-const SPILL_HEADER: &str = "x-ballast-spill";
-const REQUEST_ID: &str = "x-request-id";
-const TRACE_PARENT: &str = "traceparent";
-const FORWARDED_FOR: &str = "x-forwarded-for";
-const FORWARDED_PROTO: &str = "x-forwarded-proto";
-const IDEMPOTENCY_KEY: &str = "idempotency-key";
+const SPILL_HEADER: HeaderName = HeaderName::from_static("x-ballast-spill");
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const TRACE_PARENT: HeaderName = HeaderName::from_static("traceparent");
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
+const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
 /// Longest id that is taken over from a client; a longer one is not an id.
 const REQUEST_ID_BYTES_MAX: usize = 128;
 
+/// The client's side of a connection, as headers tell it.
+#[derive(Debug, Clone)]
+pub(crate) struct Client {
+    pub(super) ip: IpAddr,
+    ip_text: Option<HeaderValue>,
+    proto: &'static str,
+}
+
+impl Client {
+    /// `proto` is `http` or `https`.
+    pub(crate) fn new(ip: IpAddr, proto: &'static str) -> Self {
+        Self { ip, ip_text: HeaderValue::from_str(&ip.to_string()).ok(), proto }
+    }
+}
+
 /// May the request be sent twice (RFC 9110 §9.2.2, and POST or PATCH with a key)?
-pub(super) fn repeatable(request: &RequestHeader) -> Repeatable {
-    let method = &request.method;
+pub(super) fn repeatable(method: &Method, headers: &HeaderMap) -> Repeatable {
     if [Method::GET, Method::HEAD, Method::OPTIONS, Method::PUT, Method::DELETE].contains(method) {
         return Repeatable::Yes;
     }
-    let keyed = || request.headers.get(IDEMPOTENCY_KEY).is_some_and(|key| !key.is_empty());
+    let keyed = || headers.get(IDEMPOTENCY_KEY).is_some_and(|key| !key.is_empty());
     if [Method::POST, Method::PATCH].contains(method) && keyed() {
         return Repeatable::Yes;
     }
     Repeatable::No
 }
 
-/// The announced length of the body.
-pub(super) fn content_length(request: &RequestHeader) -> Option<u64> {
-    request.headers.get(CONTENT_LENGTH)?.to_str().ok()?.trim().parse().ok()
+pub(super) fn has_spilled(headers: &HeaderMap) -> bool {
+    headers.contains_key(SPILL_HEADER)
 }
 
-pub(super) fn is_chunked(request: &RequestHeader) -> bool {
-    request.headers.contains_key(TRANSFER_ENCODING)
+/// The id that came with the request.
+pub(super) fn given_request_id(headers: &HeaderMap) -> Option<HeaderValue> {
+    headers.get(REQUEST_ID).filter(|id| is_id(id.as_bytes())).cloned()
 }
 
-pub(super) fn has_spilled(request: &RequestHeader) -> bool {
-    request.headers.contains_key(SPILL_HEADER)
+/// Bytes of the request line and the headers as HTTP/1.1 would carry them.
+pub(super) fn size(request: &Parts) -> usize {
+    let target = request.uri.path_and_query().map_or(1, |target| target.as_str().len());
+    let fields = request.headers.iter();
+    let fields = fields.map(|(name, value)| name.as_str().len() + value.len() + 4).sum::<usize>();
+    request.method.as_str().len() + target + 12 + fields
 }
 
-/// The address of the client's side of the connection.
-pub(super) fn client_ip(session: &Session) -> Option<IpAddr> {
-    session.client_addr().and_then(|address| address.as_inet()).map(|address| address.ip())
-}
-
-/// The id of the request: the client's, or the one made here.
-pub(super) fn request_id<'a>(request: &'a RequestHeader, made: &'a [u8]) -> &'a [u8] {
-    request
-        .headers
-        .get(REQUEST_ID)
-        .map(HeaderValue::as_bytes)
-        .filter(|id| is_id(id))
-        .unwrap_or(made)
-}
-
-/// The headers that are added to every request.
-pub(super) fn towards_server(
-    shared: &Shared,
-    session: &Session,
-    request: &mut RequestHeader,
-    context: &Context,
-) -> Result<()> {
-    let chain = forwarded_for(request, client_ip(session));
-    request.insert_header(FORWARDED_FOR, chain.as_slice())?;
-    if shared.is_front_door() || !request.headers.contains_key(FORWARDED_PROTO) {
-        request.insert_header(FORWARDED_PROTO, HeaderValue::from_static("http"))?;
+/// Makes the head of a request that any HTTP/1.1 server understands in the same way.
+///
+/// # Errors
+/// The word for a request that has no such form.
+pub(super) fn normalize(request: &mut Parts) -> Result<(), Reason> {
+    if request.method == Method::CONNECT {
+        return Err(Reason::BadRequest);
     }
-    let kept = request.headers.get(REQUEST_ID).is_some_and(|id| is_id(id.as_bytes()));
-    if !kept {
-        request.insert_header(REQUEST_ID, context.request_id.as_slice())?;
+    if let Some(authority) = request.uri.authority() {
+        // The target names the host: RFC 9112 §3.2.2, RFC 9113 §8.3.1.
+        let host = HeaderValue::from_str(authority.as_str()).map_err(|_| Reason::BadRequest)?;
+        let target = request.uri.path_and_query().cloned();
+        request.uri = Uri::from(target.unwrap_or_else(|| PathAndQuery::from_static("/")));
+        request.headers.insert(HOST, host);
     }
-    if !request.headers.contains_key(TRACE_PARENT) {
-        request.insert_header(TRACE_PARENT, trace_parent(&context.request_id).as_slice())?;
+    if request.version == Version::HTTP_11 && !request.headers.contains_key(HOST) {
+        return Err(Reason::BadRequest);
     }
-    if shared.is_front_door() {
-        request.remove_header(SPILL_HEADER);
-    } else if context.other_region {
-        request.insert_header(SPILL_HEADER, HeaderValue::from_static("1"))?;
+    if request.version == Version::HTTP_2 {
+        join_cookies(&mut request.headers);
     }
+    request.version = Version::HTTP_11;
     Ok(())
+}
+
+/// HTTP/2 may split cookies over several fields, HTTP/1.1 may not (RFC 9113 §8.2.3).
+fn join_cookies(headers: &mut HeaderMap) {
+    if headers.get_all(COOKIE).iter().nth(1).is_none() {
+        return;
+    }
+    let parts: Vec<_> = headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes).collect();
+    if let Ok(joined) = HeaderValue::from_bytes(&parts.join(b"; ".as_slice())) {
+        headers.insert(COOKIE, joined);
+    }
+}
+
+/// The headers that are removed from and added to every request. `is_chunked` says that its body
+/// has no known length.
+pub(super) fn towards_server(
+    exchange: &Exchange,
+    client: &Client,
+    headers: &mut HeaderMap,
+    is_chunked: bool,
+) {
+    remove_hop_by_hop(headers);
+    // It has been answered here, where the body is read.
+    headers.remove(EXPECT);
+    if is_chunked {
+        headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+    }
+    let front_door = exchange.shared.is_front_door();
+    if let Some(chain) = forwarded_for(headers, client) {
+        headers.insert(FORWARDED_FOR, chain);
+    }
+    if front_door || !headers.contains_key(FORWARDED_PROTO) {
+        headers.insert(FORWARDED_PROTO, HeaderValue::from_static(client.proto));
+    }
+    if let RequestId::Made(digits) = &exchange.request_id
+        && let Ok(id) = HeaderValue::from_bytes(digits)
+    {
+        headers.insert(REQUEST_ID, id);
+        if !headers.contains_key(TRACE_PARENT)
+            && let Ok(trace) = HeaderValue::from_bytes(&trace_parent(digits))
+        {
+            headers.insert(TRACE_PARENT, trace);
+        }
+    }
+    if front_door {
+        headers.remove(SPILL_HEADER);
+    }
+}
+
+/// Marks a request that leaves its region.
+pub(super) fn mark_spill(exchange: &Exchange, headers: &mut HeaderMap) {
+    if !exchange.shared.is_front_door() && exchange.choice.is_some_and(|choice| choice.other_region)
+    {
+        headers.insert(SPILL_HEADER, HeaderValue::from_static("1"));
+    }
 }
 
 /// The headers that are removed from and added to every answer.
-pub(super) fn towards_client(
-    shared: &Shared,
-    response: &mut ResponseHeader,
-    context: &Context,
-) -> Result<()> {
-    remove_hop_by_hop(response);
-    if let Some(server) = context.server.and_then(|server| shared.upstreams.get(server))
-        && !response.headers.contains_key(SERVER_HEADER)
+pub(super) fn towards_client(exchange: &Exchange, headers: &mut HeaderMap, version: Version) {
+    remove_hop_by_hop(headers);
+    let Some(choice) = exchange.choice else { return };
+    if let Some(server) = exchange.shared.upstreams.get(choice.server)
+        && !headers.contains_key(SERVER_HEADER)
     {
-        response.insert_header(SERVER_HEADER, server.name_value.clone())?;
+        headers.insert(SERVER_HEADER, server.name_value.clone());
     }
-    if context.fail_open {
-        response.insert_header(FAIL_OPEN_HEADER, HeaderValue::from_static("1"))?;
+    if choice.fail_open {
+        headers.insert(FAIL_OPEN_HEADER, HeaderValue::from_static("1"));
     }
-    Ok(())
+    if exchange.shared.is_draining() {
+        last_answer(headers, version);
+    }
 }
 
-/// `Connection` itself and `Transfer-Encoding` are rewritten by Pingora for its own connection.
-fn remove_hop_by_hop(response: &mut ResponseHeader) {
-    if let Some(named) = response.headers.get(CONNECTION).cloned()
+/// The connection ends after this answer: the client takes its next request elsewhere.
+pub(super) fn last_answer(headers: &mut HeaderMap, version: Version) {
+    if version < Version::HTTP_2 {
+        headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+}
+
+fn remove_hop_by_hop(headers: &mut HeaderMap) {
+    if let Some(named) = headers.remove(CONNECTION)
         && let Ok(named) = named.to_str()
     {
         for name in named.split(',').map(str::trim) {
-            let framing = ["close", "keep-alive", "transfer-encoding", "content-length", ""];
-            if !framing.iter().any(|word| name.eq_ignore_ascii_case(word)) {
-                response.remove_header(name);
+            let kept = ["close", "keep-alive", "transfer-encoding", "content-length", "host", ""];
+            if !kept.iter().any(|word| name.eq_ignore_ascii_case(word)) {
+                headers.remove(name);
             }
         }
     }
-    for name in [PROXY_AUTHENTICATE, TE, TRAILER, UPGRADE] {
-        if response.headers.contains_key(&name) {
-            response.remove_header(&name);
-        }
-    }
-    for name in ["keep-alive", "proxy-connection"] {
-        if response.headers.contains_key(name) {
-            response.remove_header(name);
+    for name in [
+        &TRANSFER_ENCODING,
+        &TE,
+        &TRAILER,
+        &UPGRADE,
+        &KEEP_ALIVE,
+        &PROXY_CONNECTION,
+        &PROXY_AUTHENTICATE,
+    ] {
+        if headers.contains_key(name) {
+            headers.remove(name);
         }
     }
 }
 
-fn forwarded_for(request: &RequestHeader, client: Option<IpAddr>) -> Vec<u8> {
+fn forwarded_for(headers: &HeaderMap, client: &Client) -> Option<HeaderValue> {
+    if !headers.contains_key(FORWARDED_FOR) {
+        return client.ip_text.clone();
+    }
     let mut chain = Vec::with_capacity(48);
-    for value in request.headers.get_all(FORWARDED_FOR) {
+    for value in headers.get_all(FORWARDED_FOR) {
         chain.extend_from_slice(value.as_bytes());
         chain.extend_from_slice(b", ");
     }
     // Writing to a vector cannot fail.
-    let _ = match client {
-        Some(client) => write!(chain, "{client}"),
-        None => write!(chain, "unknown"),
-    };
-    chain
+    let _ = write!(chain, "{}", client.ip);
+    HeaderValue::from_bytes(&chain).ok()
 }
 
 /// Version 00, the trace and its first span, sampled (W3C Trace Context §3.2).
-fn trace_parent(request_id: &[u8; 32]) -> Vec<u8> {
-    let mut text = Vec::with_capacity(55);
-    text.extend_from_slice(b"00-");
-    text.extend_from_slice(request_id);
-    text.push(b'-');
-    text.extend(request_id.iter().rev().take(16));
-    text.extend_from_slice(b"-01");
+fn trace_parent(request_id: &[u8; 32]) -> [u8; 55] {
+    let mut text = *b"00-00000000000000000000000000000000-0000000000000000-01";
+    let span = request_id.iter().rev().take(16);
+    let digits = request_id.iter().chain(b"-").chain(span);
+    for (place, digit) in text.iter_mut().skip(3).zip(digits) {
+        *place = *digit;
+    }
     text
 }
 

@@ -6,11 +6,9 @@
 use std::net::IpAddr;
 
 use bytes::Bytes;
-use http::Method;
-use pingora::Result;
-use pingora::proxy::Session;
+use http::{Method, Response};
 
-use super::{answer, headers};
+use super::answer::{self, AnswerBody};
 use crate::shared::Shared;
 use crate::{metrics, status};
 
@@ -33,17 +31,17 @@ pub(super) fn endpoint(path: &str) -> Option<Endpoint> {
     }
 }
 
-pub(super) async fn answer(
+pub(super) fn answer(
     shared: &Shared,
-    session: &mut Session,
+    method: &Method,
+    client: IpAddr,
     endpoint: Endpoint,
-) -> Result<()> {
+) -> Response<AnswerBody> {
     const TEXT: &str = "text/plain; charset=utf-8";
-    if ![Method::GET, Method::HEAD].contains(&session.req_header().method) {
-        return answer::write(session, 405, TEXT, Bytes::from_static(b"method not allowed\n"))
-            .await;
+    if ![Method::GET, Method::HEAD].contains(method) {
+        return answer::written(405, TEXT, Bytes::from_static(b"method not allowed\n"), false);
     }
-    let inside = headers::client_ip(session).is_some_and(is_inside);
+    let inside = is_inside(client);
     let (status, content_type, body) = match endpoint {
         Endpoint::Live => (200, TEXT, Bytes::from_static(b"ok\n")),
         Endpoint::Ready if shared.is_ready() => (200, TEXT, Bytes::from_static(b"ok\n")),
@@ -56,7 +54,7 @@ pub(super) async fn answer(
         }
         Endpoint::Status => (200, "application/json", Bytes::from(status::json(shared))),
     };
-    answer::write(session, status, content_type, body).await
+    answer::written(status, content_type, body, *method == Method::HEAD)
 }
 
 /// Loopback, private (RFC 1918, RFC 4193) and link-local addresses.
