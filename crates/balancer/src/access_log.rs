@@ -167,7 +167,7 @@ fn escape(out: &mut Vec<u8>, text: &[u8]) {
 
 /// `2026-11-23T19:30:00` of seconds since 1970 (Howard Hinnant, "chrono-compatible low-level date
 /// algorithms", `civil_from_days`).
-fn utc(seconds: u64) -> String {
+pub(crate) fn utc(seconds: u64) -> String {
     let (days, rest) = (seconds / 86_400, seconds % 86_400);
     let shifted = days + 719_468;
     let (era, day_of_era) = (shifted / 146_097, shifted % 146_097);

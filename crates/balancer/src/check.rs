@@ -108,11 +108,13 @@ fn report_change(shared: &Shared, server: usize, before: &mut ServerState) {
     let view = policy.view_of(server, now);
     drop(policy);
     let Some(view) = view else { return };
+    let out_for = view.ejection.map_or(Duration::ZERO, |(_, until)| until.saturating_sub(now));
     tracing::info!(
         server.name = view.name,
         server.state = state.word(),
         server.state_before = before.word(),
         server.why = view.why,
+        server.out_ms = u64::try_from(out_for.as_millis()).unwrap_or(u64::MAX),
         "a server changed its state"
     );
     *before = state;

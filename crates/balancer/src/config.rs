@@ -25,6 +25,9 @@ pub const UPSTREAMS_MAX: usize = 64;
 pub struct Config {
     /// The name in logs, metrics and error bodies, e.g. `ALB-east`.
     pub name: String,
+    /// The deployment this process belongs to, for people.
+    #[serde(default)]
+    pub deployment: Option<String>,
     /// Regional balancer or front door.
     pub role: Role,
     /// The region of a balancer; `null` for the front door.
@@ -48,6 +51,9 @@ pub struct Config {
     /// File of the access log; `null` writes none.
     #[serde(default)]
     pub access_log: Option<PathBuf>,
+    /// Who sees the status page.
+    #[serde(default)]
+    pub status_page: StatusPage,
     /// Threads that serve requests; one is a runtime without locks between threads.
     #[serde(default = "one")]
     pub threads: usize,
@@ -78,6 +84,19 @@ pub enum ChoicePolicy {
     LeastOutstanding,
     /// The one that has not been chosen for the longest time.
     RoundRobin,
+}
+
+/// Who sees `/status`: the page holds names, states and rates, but no address, path or client.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StatusPage {
+    /// Peers with loopback, private and link-local addresses.
+    #[default]
+    Inside,
+    /// Everybody who reaches the port.
+    Everyone,
+    /// Nobody.
+    Off,
 }
 
 /// One server, or one regional balancer behind the front door.

@@ -12,6 +12,7 @@ pub mod policy;
 mod access_log;
 mod check;
 mod error;
+mod history;
 mod metrics;
 mod proxy;
 mod reason;

@@ -34,7 +34,7 @@ pub use retry::{Denial, Failure, Repeatable, Sent};
 pub use server::CheckPlan;
 pub use server_set::ServerSet;
 pub use settings::{ServerSettings, Settings};
-pub use view::{ServerState, ServerView};
+pub use view::{RegionView, ServerState, ServerView};
 
 use budget::Budget;
 use region::Regions;
@@ -67,6 +67,8 @@ pub struct Counters {
     pub other_region: u64,
     /// Repeats that were allowed.
     pub retries: u64,
+    /// Those of them whose request a server may have seen something of.
+    pub retries_after_sent: u64,
     /// Repeats that the budget refused.
     pub retries_over_budget: u64,
 }
@@ -236,9 +238,13 @@ impl Policy {
 
     fn refresh(&mut self, server: usize, now: Moment) {
         let Some(state) = self.servers.get(server) else { return };
+        let noted = (self.state_of(state, now), self.since(state, now));
         self.usable.set(server, state.is_usable());
         self.known.set(server, state.is_known());
         self.slow.set(server, state.slow_start_since.is_some());
         self.regions.on_change(self.usable, now);
+        if let Some(state) = self.servers.get_mut(server) {
+            state.noted = noted;
+        }
     }
 }

@@ -64,7 +64,7 @@ pub(crate) async fn call(
     let (head, body) = request.into_parts();
     let version = head.version;
     if let Some(endpoint) = own::endpoint(head.uri.path()) {
-        let mut answer = own::answer(shared, &head.method, client.ip, endpoint);
+        let mut answer = own::answer(shared, &head.method, client.ip, endpoint).await;
         if shared.is_draining() {
             headers::last_answer(answer.headers_mut(), version);
         }

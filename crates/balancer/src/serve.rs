@@ -24,8 +24,9 @@ use tokio::task::{JoinHandle, JoinSet};
 use crate::check;
 use crate::config::Config;
 use crate::error::Error;
+use crate::history;
 use crate::proxy::{self, Client, answer};
-use crate::shared::{Shared, WINDOW};
+use crate::shared::Shared;
 
 /// Connections that may wait to be accepted. 1,024: a second of a storm of new clients.
 const BACKLOG: i32 = 1_024;
@@ -61,7 +62,7 @@ impl Balancer {
         let mut background: Vec<_> = (0..shared.upstreams.len())
             .map(|server| tokio::spawn(check::watch(Arc::clone(&shared), server)))
             .collect();
-        background.push(tokio::spawn(turn_windows(Arc::clone(&shared))));
+        background.push(tokio::spawn(history::keep(Arc::clone(&shared))));
         Ok(Self { shared, address, leave, accepting, background })
     }
 
@@ -217,13 +218,5 @@ async fn serve(
             connection.as_mut().graceful_shutdown();
             let _ = connection.await;
         }
-    }
-}
-
-async fn turn_windows(shared: Arc<Shared>) {
-    let mut turns = tokio::time::interval(WINDOW);
-    loop {
-        turns.tick().await;
-        shared.turn_windows();
     }
 }

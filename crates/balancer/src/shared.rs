@@ -2,18 +2,17 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Instant, SystemTime};
 
 use crate::access_log::AccessLog;
 use crate::config::{Config, Limits, Role};
 use crate::error::Error;
+use crate::history::History;
 use crate::policy::{Moment, Policy, ServerSettings, Settings};
 use crate::proxy::Queue;
 use crate::stats::Stats;
+use crate::status::Cache;
 use crate::upstream::Upstream;
-
-/// Quantiles in `/status.json` are over the last 10 to 20 seconds: two of these windows.
-pub(crate) const WINDOW: Duration = Duration::from_secs(10);
 
 /// The state of one process.
 pub(crate) struct Shared {
@@ -26,7 +25,11 @@ pub(crate) struct Shared {
     pub(crate) replay_bytes: AtomicU64,
     /// Requests that wait for a server with a free slot.
     pub(crate) queue: Queue,
+    /// What the balancers behind this front door last said of themselves.
+    pub(crate) cache: Cache,
+    pub(crate) started_at: SystemTime,
     policy: Mutex<Policy>,
+    history: Mutex<History>,
     started: Instant,
 }
 
@@ -52,7 +55,10 @@ impl Shared {
             draining: AtomicBool::new(false),
             replay_bytes: AtomicU64::new(0),
             queue: Queue::default(),
+            cache: Cache::default(),
+            started_at: SystemTime::now(),
             policy: Mutex::new(policy),
+            history: Mutex::new(History::new()),
             started: Instant::now(),
             config,
         })
@@ -94,16 +100,8 @@ impl Shared {
         }
     }
 
-    /// Begins a new window of the latency quantiles, and closes what was idle for too long.
-    pub(crate) fn turn_windows(&self) {
-        let now = self.now();
-        for upstream in &self.upstreams {
-            upstream.close_idle(now);
-            let mut windows = upstream.windows.lock().unwrap_or_else(PoisonError::into_inner);
-            windows.swap(0, 1);
-            if let Some(current) = windows.get_mut(1) {
-                *current = upstream.stats.latency.snapshot();
-            }
-        }
+    /// The last minute of the process.
+    pub(crate) fn history(&self) -> MutexGuard<'_, History> {
+        self.history.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -19,7 +19,7 @@ pub(crate) struct Histogram {
 }
 
 /// A histogram at one moment.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Snapshot {
     buckets: Vec<u64>,
     pub(crate) sum_us: u64,
@@ -65,6 +65,12 @@ impl Snapshot {
                 .collect(),
             sum_us: self.sum_us.saturating_sub(earlier.sum_us),
         }
+    }
+
+    /// Both together.
+    pub(crate) fn and(&self, other: &Self) -> Self {
+        let buckets = self.buckets.iter().zip(&other.buckets).map(|(one, two)| one + two);
+        Self { buckets: buckets.collect(), sum_us: self.sum_us + other.sum_us }
     }
 
     /// The time that `per_mille` of a thousand stay under, in microseconds; 0 without any.
@@ -135,6 +141,17 @@ impl UpstreamStats {
         }
     }
 
+    /// Answers, and attempts without one.
+    pub(crate) fn attempts(&self) -> u64 {
+        self.answers().iter().sum::<u64>() + self.failures.load(Relaxed)
+    }
+
+    /// Answers with 500 to 599, and attempts without an answer.
+    pub(crate) fn errors(&self) -> u64 {
+        let [.., server_errors] = self.answers();
+        server_errors + self.failures.load(Relaxed)
+    }
+
     pub(crate) fn answers(&self) -> [u64; 5] {
         std::array::from_fn(|class| self.classes.get(class).map_or(0, |c| c.load(Relaxed)))
     }
@@ -145,14 +162,14 @@ impl UpstreamStats {
 pub(crate) struct Stats {
     /// Requests of clients, without those to the own endpoints.
     pub(crate) requests: AtomicU64,
+    /// Requests of clients that ended with a status of 500 to 599.
+    pub(crate) errors: AtomicU64,
     /// Client connections accepted.
     pub(crate) connections: AtomicU64,
     /// Client connections open now.
     pub(crate) connections_open: AtomicU64,
     /// Client connections turned away at the limit.
     pub(crate) connections_refused: AtomicU64,
-    /// Large bodies that were sent again.
-    pub(crate) replays: AtomicU64,
     /// Lines of the access log that were dropped because the disk was too slow.
     pub(crate) log_lines_dropped: AtomicU64,
     reasons: [AtomicU64; REASONS.len()],
@@ -162,10 +179,10 @@ impl Stats {
     pub(crate) fn new() -> Self {
         Self {
             requests: AtomicU64::new(0),
+            errors: AtomicU64::new(0),
             connections: AtomicU64::new(0),
             connections_open: AtomicU64::new(0),
             connections_refused: AtomicU64::new(0),
-            replays: AtomicU64::new(0),
             log_lines_dropped: AtomicU64::new(0),
             reasons: std::array::from_fn(|_| AtomicU64::new(0)),
         }

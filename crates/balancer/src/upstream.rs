@@ -8,7 +8,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use http::HeaderValue;
@@ -18,6 +18,7 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 
 use crate::config::Limits;
+use crate::history::{History, Mark};
 use crate::policy::Moment;
 use crate::proxy::UploadBody;
 use crate::stats::{Snapshot, UpstreamStats};
@@ -32,8 +33,7 @@ pub(crate) struct Upstream {
     pub(crate) region: Option<String>,
     pub(crate) zone: Option<String>,
     pub(crate) stats: UpstreamStats,
-    /// The latency at the beginnings of the last and the current window.
-    pub(crate) windows: Mutex<[Snapshot; 2]>,
+    past: Mutex<Past>,
     address: SocketAddr,
     connect_timeout: Duration,
     idle_time: Duration,
@@ -42,6 +42,13 @@ pub(crate) struct Upstream {
     /// Counts the severings; connections of an earlier count are not used again.
     severed: watch::Sender<u64>,
     generation: AtomicU64,
+}
+
+/// What is remembered of the counters of one server.
+pub(crate) struct Past {
+    pub(crate) history: History,
+    /// The latency at the beginnings of the last and the current window.
+    windows: [Snapshot; 2],
 }
 
 /// A connection for one request at a time.
@@ -76,7 +83,7 @@ impl Upstream {
             region: upstream.region.clone(),
             zone: upstream.zone.clone(),
             stats,
-            windows: Mutex::new([empty.clone(), empty]),
+            past: Mutex::new(Past { history: History::new(), windows: [empty.clone(), empty] }),
             address: upstream.address,
             connect_timeout: Duration::from_millis(limits.connect_timeout_ms),
             idle_time: Duration::from_millis(limits.upstream_idle_ms),
@@ -161,9 +168,28 @@ impl Upstream {
 
     /// Answer times of the last 10 to 20 seconds.
     pub(crate) fn recent_latency(&self) -> Snapshot {
-        let windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
-        let [earlier, _] = &*windows;
+        let [earlier, _] = &self.past().windows;
         self.stats.latency.snapshot().since(earlier)
+    }
+
+    /// The last minute of this server.
+    pub(crate) fn past(&self) -> MutexGuard<'_, Past> {
+        self.past.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes the counters of a second.
+    pub(crate) fn mark(&self, now: Moment) {
+        let mark = Mark { requests: self.stats.attempts(), errors: self.stats.errors() };
+        self.past().history.mark(now, mark);
+    }
+
+    /// Begins a new window of the latency quantiles.
+    pub(crate) fn turn_window(&self) {
+        let mut past = self.past();
+        past.windows.swap(0, 1);
+        if let Some(current) = past.windows.get_mut(1) {
+            *current = self.stats.latency.snapshot();
+        }
     }
 }
 

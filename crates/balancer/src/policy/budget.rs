@@ -54,14 +54,19 @@ impl Budget {
 
     /// Takes one repeat out of the budget, if there is one.
     pub(super) fn take(&mut self, now: Moment) -> bool {
-        self.advance(now);
-        let allowed = (self.total.requests * self.percent / 100).max(self.minimum);
-        if self.total.retries >= allowed {
+        if self.left(now) == 0 {
             return false;
         }
         self.slot(now).retries += 1;
         self.total.retries += 1;
         true
+    }
+
+    /// Repeats that are allowed now.
+    pub(super) fn left(&mut self, now: Moment) -> u64 {
+        self.advance(now);
+        let allowed = (self.total.requests * self.percent / 100).max(self.minimum);
+        allowed.saturating_sub(self.total.retries)
     }
 
     fn slot(&mut self, now: Moment) -> &mut Slot {

@@ -35,6 +35,22 @@ pub enum Evidence {
     Frozen,
 }
 
+impl Evidence {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Refused, Self::Reset, Self::GatewayErrors, Self::Frozen];
+
+    /// The word for it in `/status.json` and `/metrics`.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Refused => "refused",
+            Self::Reset => "reset",
+            Self::GatewayErrors => "gateway_errors",
+            Self::Frozen => "frozen",
+        }
+    }
+}
+
 /// Why a check failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CheckFailure {

@@ -7,9 +7,12 @@
 //! every region with candidates was left, the one that has been well for longest gets everything:
 //! to spread requests over two regions until one settles would move clients with each request.
 
+use std::time::Duration;
+
 use super::Moment;
 use super::server_set::ServerSet;
 use super::settings::{ServerSettings, Settings};
+use super::view::RegionView;
 
 #[derive(Debug)]
 struct Region {
@@ -25,7 +28,15 @@ pub(super) struct Regions {
     /// In the order of preference.
     order: Vec<Region>,
     one_pool: bool,
-    return_after: std::time::Duration,
+    return_after: Duration,
+}
+
+impl Region {
+    /// Was it left, and has it not been well again for long enough?
+    fn is_left(&self, now: Moment, return_after: Duration) -> bool {
+        let well_again = |since: Moment| now.saturating_sub(since) >= return_after;
+        self.left && !self.well_since.is_some_and(well_again)
+    }
 }
 
 impl Regions {
@@ -73,13 +84,7 @@ impl Regions {
     /// The candidates of the first region that is in use and has any.
     pub(super) fn first_with_any(&mut self, candidates: ServerSet, now: Moment) -> ServerSet {
         for region in &mut self.order {
-            if region.left
-                && region
-                    .well_since
-                    .is_some_and(|since| now.saturating_sub(since) >= self.return_after)
-            {
-                region.left = false;
-            }
+            region.left = region.is_left(now, self.return_after);
             let found = candidates.and(region.servers);
             if !region.left && !found.is_empty() {
                 return found;
@@ -91,6 +96,31 @@ impl Regions {
             .filter(|(_, found)| !found.is_empty())
             .min_by_key(|(since, _)| since.unwrap_or(Moment::MAX))
             .map_or(candidates, |(_, found)| found)
+    }
+
+    /// The servers that first choices go to, as [`Regions::first_with_any`] finds them.
+    pub(super) fn serving(&self, usable: ServerSet, now: Moment) -> ServerSet {
+        self.order
+            .iter()
+            .filter(|region| !region.is_left(now, self.return_after))
+            .map(|region| usable.and(region.servers))
+            .find(|found| !found.is_empty())
+            .unwrap_or(usable)
+    }
+
+    /// The regions in the order of preference; none when regions make no difference.
+    pub(super) fn view(&self, now: Moment) -> Vec<RegionView> {
+        let named = self.order.iter().enumerate().filter_map(|(position, region)| {
+            let left = region.is_left(now, self.return_after);
+            let returns = || Some(region.well_since?.saturating_add(self.return_after));
+            Some(RegionView {
+                name: region.name.clone()?,
+                preferred: position == 0,
+                left,
+                returns_at: left.then(returns).flatten(),
+            })
+        });
+        named.collect()
     }
 
     pub(super) fn on_change(&mut self, usable: ServerSet, now: Moment) {

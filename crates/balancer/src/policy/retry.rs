@@ -79,6 +79,7 @@ impl Policy {
             return Err(Denial::OverBudget);
         }
         self.counters.retries += 1;
+        self.counters.retries_after_sent += u64::from(failure.sent == Sent::Something);
         Ok(())
     }
 }

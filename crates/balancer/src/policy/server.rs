@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::Moment;
 use super::evidence::{CheckFailure, CheckResult, Evidence, Outcome};
 use super::settings::Settings;
+use super::view::ServerState;
 
 /// What a server's checker has to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +46,11 @@ pub(super) struct Server {
     pub(super) outstanding: u32,
     pub(super) slow_start_since: Option<Moment>,
     pub(super) last_pick: u64,
+    /// The last change of state that was noted, and when it was.
+    pub(super) noted: (ServerState, Moment),
+    pub(super) last_check: Option<(Moment, CheckResult)>,
+    /// How often each evidence ejected it, in the order of [`Evidence::ALL`].
+    pub(super) ejections: [u64; Evidence::ALL.len()],
     passes: u32,
     failures: u32,
     gateway_errors: u32,
@@ -73,6 +79,9 @@ impl Server {
             outstanding: 0,
             slow_start_since: None,
             last_pick: 0,
+            noted: (ServerState::New, Moment::ZERO),
+            last_check: None,
+            ejections: [0; Evidence::ALL.len()],
             passes: 0,
             failures: 0,
             gateway_errors: 0,
@@ -170,6 +179,9 @@ impl Server {
         if length < settings.eject_max {
             self.eject_level += 1;
         }
+        for (kind, count) in Evidence::ALL.iter().zip(&mut self.ejections) {
+            *count += u64::from(*kind == evidence);
+        }
         self.last_ejection_began = Some(now);
         self.gateway_errors = 0;
         self.ejection = Some(Ejection {
@@ -231,6 +243,7 @@ impl Server {
         random: u64,
         result: CheckResult,
     ) -> bool {
+        self.last_check = Some((now, result));
         match result {
             Ok(()) => self.on_passed_check(settings, now),
             Err(failure) => self.on_failed_check(settings, failure),

@@ -9,6 +9,7 @@ mod choosing;
 mod health;
 mod laws;
 mod repeating;
+mod seeing;
 
 /// A policy, a clock that is moved by hand, and a fixed sequence of random numbers.
 pub(super) struct Bench {

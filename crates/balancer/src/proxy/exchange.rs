@@ -194,6 +194,9 @@ impl Drop for Exchange {
         if let Some(reason) = self.reason {
             self.shared.stats.on_reason(reason);
         }
+        if self.status >= 500 {
+            self.shared.stats.errors.fetch_add(1, Relaxed);
+        }
         self.log();
     }
 }

@@ -111,6 +111,7 @@ fn common(
 ) -> Value {
     json!({
         "name": process.name,
+        "deployment": topology.project,
         "role": process.role,
         "region": process.region,
         "listen": process.address,

@@ -56,7 +56,8 @@ fn the_server_config() {
 #[test]
 fn the_balancer_config() {
     let expected = json!({
-        "name": "ALB-west", "role": "balancer", "region": "west", "listen": "127.0.0.1:8082",
+        "name": "ALB-west", "deployment": "deployment6", "role": "balancer", "region": "west",
+        "listen": "127.0.0.1:8082",
         "policy": "least_outstanding",
         "upstreams": [
             { "name": "applicationServer01-west", "address": "127.0.0.1:8121",
@@ -77,7 +78,8 @@ fn the_balancer_config() {
 #[test]
 fn the_front_door_config() {
     let expected = json!({
-        "name": "front-door", "role": "front_door", "region": null, "home_region": "east",
+        "name": "front-door", "deployment": "deployment6", "role": "front_door", "region": null,
+        "home_region": "east",
         "listen": "127.0.0.1:8080", "policy": "least_outstanding",
         "upstreams": [
             { "name": "ALB-east", "address": "127.0.0.1:8081", "region": "east", "zone": null },
