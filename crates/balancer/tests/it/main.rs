@@ -10,4 +10,5 @@ mod forwarding;
 mod front_door;
 mod limits;
 mod origin;
+mod seeing;
 mod sharing;
