@@ -10,6 +10,6 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> anyhow::Result<()> {
     let path = std::env::args().nth(1).context("usage: balancer FILE")?;
     let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))?;
-    balancer::run(balancer::Config::parse(&text)?)?;
+    balancer::run(balancer::Config::parse(&text)?, balancer::Start::Fresh)?;
     Ok(())
 }

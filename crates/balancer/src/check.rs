@@ -23,13 +23,9 @@ const STATUS_LINE_BYTES: usize = 12;
 
 /// Checks one server for ever.
 pub(crate) async fn watch(shared: Arc<Shared>, server: usize) {
-    let Some(upstream) = shared.config.upstreams.get(server) else { return };
-    let address = upstream.address;
-    let request = format!(
-        "GET {} HTTP/1.1\r\nhost: {address}\r\nuser-agent: ballast-check\r\n\
-         connection: close\r\n\r\n",
-        upstream.health_path.as_ref().unwrap_or(&shared.config.health.path)
-    );
+    let configured = shared.config.upstreams.get(server);
+    let Some((upstream, configured)) = shared.upstreams.get(server).zip(configured) else { return };
+    let path = configured.health_path.as_ref().unwrap_or(&shared.config.health.path);
     let mut state = ServerState::New;
     let mut was_frozen = false;
     loop {
@@ -37,7 +33,7 @@ pub(crate) async fn watch(shared: Arc<Shared>, server: usize) {
         match plan {
             CheckPlan::Wait(time) => tokio::time::sleep(time.min(LOOK_EVERY)).await,
             CheckPlan::Check(limit) => {
-                let asked = tokio::time::timeout(limit, ask(address, &request)).await;
+                let asked = tokio::time::timeout(limit, ask(upstream.address(), path)).await;
                 let result = asked.unwrap_or(Err(CheckFailure::Timeout));
                 count(&shared, server, result);
                 let random = rand::random();
@@ -60,7 +56,11 @@ fn free_the_waiting(shared: &Shared, server: usize) {
     }
 }
 
-async fn ask(address: SocketAddr, request: &str) -> CheckResult {
+async fn ask(address: SocketAddr, path: &str) -> CheckResult {
+    let request = format!(
+        "GET {path} HTTP/1.1\r\nhost: {address}\r\nuser-agent: ballast-check\r\n\
+         connection: close\r\n\r\n"
+    );
     let mut stream = TcpStream::connect(address).await.map_err(|error| classify(&error))?;
     stream.write_all(request.as_bytes()).await.map_err(|error| classify(&error))?;
     let mut answer = Vec::with_capacity(256);

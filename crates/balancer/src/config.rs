@@ -60,6 +60,10 @@ pub struct Config {
     /// How long requests in flight may take after SIGTERM.
     #[serde(default = "five")]
     pub drain_seconds: u64,
+    /// Path of the Unix socket that takes commands (drain, move, take over); `null` for none.
+    /// Whoever can connect to it commands this process, so only its owner can (mode 0600).
+    #[serde(default)]
+    pub control_socket: Option<PathBuf>,
     /// Leave when standard input ends, because then the supervisor died.
     #[serde(default)]
     pub exit_with_parent: bool,

@@ -25,6 +25,21 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
+    /// The control socket cannot be made.
+    #[error("cannot listen on the control socket {}", path.display())]
+    ControlSocket {
+        /// The path of the configuration.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// The running process cannot be replaced; it goes on.
+    #[error("cannot take over: {problem}; the running process goes on")]
+    TakeOver {
+        /// What is in the way.
+        problem: String,
+    },
     /// The system refused threads, timers or signals.
     #[error("cannot start the runtime")]
     Runtime(#[source] io::Error),

@@ -11,7 +11,9 @@ pub mod policy;
 
 mod access_log;
 mod check;
+mod control;
 mod error;
+mod handover;
 mod history;
 mod metrics;
 mod proxy;
@@ -25,5 +27,5 @@ mod upstream;
 
 pub use config::{Config, ConfigError};
 pub use error::Error;
-pub use run::run;
+pub use run::{Start, run};
 pub use serve::Balancer;

@@ -191,6 +191,12 @@ impl Policy {
         self.refresh(server, now);
     }
 
+    /// Was the server asked to drain?
+    #[must_use]
+    pub fn is_draining(&self, server: usize) -> bool {
+        self.servers.get(server).is_some_and(|server| server.draining)
+    }
+
     /// A draining server gets no new request and finishes what it has.
     pub fn set_draining(&mut self, server: usize, now: Moment, draining: bool) {
         if let Some(state) = self.servers.get_mut(server) {

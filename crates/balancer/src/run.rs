@@ -9,12 +9,22 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::serve::Balancer;
 
-/// Serves until SIGTERM or SIGINT (drain, then leave), or until standard input ends when the
+/// How a process begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Start {
+    /// It listens where nobody does.
+    Fresh,
+    /// It takes the place of the process behind the configured control socket.
+    TakeOver,
+}
+
+/// Serves until SIGTERM or SIGINT (drain, then leave), until a process has taken over (drain, then
+/// leave), or until standard input ends when the
 /// configuration says that the process must not outlive its parent (leave at once).
 ///
 /// # Errors
 /// [`Error`] when it cannot start; once started it ends with `Ok`.
-pub fn run(config: Config) -> Result<(), Error> {
+pub fn run(config: Config, start: Start) -> Result<(), Error> {
     let mut builder = if config.threads == 1 {
         tokio::runtime::Builder::new_current_thread()
     } else {
@@ -23,18 +33,21 @@ pub fn run(config: Config) -> Result<(), Error> {
         builder
     };
     let runtime = builder.enable_all().build().map_err(Error::Runtime)?;
-    let served = runtime.block_on(serve(config));
+    let served = runtime.block_on(serve(config, start));
     // Connections that did not finish in their time are cut.
     runtime.shutdown_background();
     served
 }
 
-async fn serve(config: Config) -> Result<(), Error> {
+async fn serve(config: Config, start: Start) -> Result<(), Error> {
     let mut terminate = listen_for(SignalKind::terminate())?;
     let mut interrupt = listen_for(SignalKind::interrupt())?;
     let parent = config.exit_with_parent.then(watch_parent).transpose()?;
     let (name, drain_seconds) = (config.name.clone(), config.drain_seconds);
-    let balancer = Balancer::start(config).await?;
+    let balancer = match start {
+        Start::Fresh => Balancer::start(config).await?,
+        Start::TakeOver => Balancer::take_over(config).await?,
+    };
     tracing::info!(
         balancer.name = name,
         balancer.address = %balancer.address(),
@@ -47,16 +60,21 @@ async fn serve(config: Config) -> Result<(), Error> {
             None => std::future::pending().await,
         }
     };
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+    let replaced = tokio::select! {
+        _ = terminate.recv() => false,
+        _ = interrupt.recv() => false,
+        () = balancer.asked_to_leave() => true,
         () = parent_died => {
             tracing::warn!("the supervisor died, leaving at once");
             return Ok(());
         }
+    };
+    tracing::info!(drain.seconds = drain_seconds, balancer.replaced = replaced, "draining");
+    if replaced {
+        balancer.hand_over().await;
+    } else {
+        balancer.drain().await;
     }
-    tracing::info!(drain.seconds = drain_seconds, "draining");
-    balancer.drain().await;
     tracing::info!("drained");
     Ok(())
 }

@@ -23,7 +23,10 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use crate::check;
 use crate::config::Config;
+use crate::control::socket::ControlSocket;
+use crate::control::{self, Control};
 use crate::error::Error;
+use crate::handover::{self, Predecessor};
 use crate::history;
 use crate::proxy::{self, Client, answer};
 use crate::shared::Shared;
@@ -34,36 +37,82 @@ const BACKLOG: i32 = 1_024;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// How long the connections that wait at the beginning of a drain are still accepted.
 const LAST_ACCEPTS: Duration = Duration::from_millis(20);
+/// How long a client connection without a request is kept while this process leaves for good.
+/// 300 ms: who sends one request after the other gets `Connection: close` and no broken request.
+const BETWEEN_REQUESTS: Duration = Duration::from_millis(300);
+
+/// How far this process is on its way out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Phase {
+    Serving,
+    /// No connection is accepted, and every answer is the last one of its connection.
+    Leaving,
+    /// Connections without a request are closed.
+    ClosingIdle,
+}
 
 /// A running balancer or front door.
 pub struct Balancer {
     shared: Arc<Shared>,
     address: SocketAddr,
-    leave: watch::Sender<bool>,
+    phase: watch::Sender<Phase>,
     /// Accepts, and hands out the connections when it has ended.
     accepting: JoinHandle<JoinSet<()>>,
-    background: Vec<JoinHandle<()>>,
+    control: Option<Control>,
+    _background: JoinSet<()>,
 }
 
 impl Balancer {
     /// Listens and begins to check the servers. Must be called inside a tokio runtime.
     ///
     /// # Errors
-    /// The address is taken, or the access log cannot be opened.
+    /// The address or the control socket is taken, or the access log cannot be opened.
     #[expect(clippy::unused_async, reason = "listening needs a runtime, which async callers have")]
     pub async fn start(config: Config) -> Result<Self, Error> {
         let wanted = config.listen;
         let listen = |source| Error::Listen { address: wanted, source };
-        let socket = listen_on(wanted).map_err(listen)?;
-        let address = socket.local_addr().map_err(listen)?;
+        let listener = listen_on(wanted).map_err(listen)?;
+        let address = listener.local_addr().map_err(listen)?;
+        let socket = config.control_socket.as_deref().map(control::listen).transpose()?;
         let shared = Arc::new(Shared::new(config)?);
-        let (leave, leaving) = watch::channel(false);
-        let accepting = tokio::spawn(accept(socket, Arc::clone(&shared), leaving));
-        let mut background: Vec<_> = (0..shared.upstreams.len())
-            .map(|server| tokio::spawn(check::watch(Arc::clone(&shared), server)))
-            .collect();
-        background.push(tokio::spawn(history::keep(Arc::clone(&shared))));
-        Ok(Self { shared, address, leave, accepting, background })
+        let background = begin_background(&shared);
+        Ok(Self::open(shared, listener, address, socket, background))
+    }
+
+    /// Takes the place of the running process behind the configured control socket: shares its
+    /// listening socket, waits until a server is usable, makes it leave.
+    ///
+    /// # Errors
+    /// There is no such process, it refuses, it listens elsewhere, or no server became usable
+    /// within 10 s. It goes on in all these cases.
+    pub async fn take_over(config: Config) -> Result<Self, Error> {
+        let (predecessor, inheritance) = Predecessor::ask(&config).await?;
+        let shared = Arc::new(Shared::new(config)?);
+        inheritance.apply(&shared);
+        let background = begin_background(&shared);
+        handover::ready(&shared).await?;
+        let listen = |source| Error::Listen { address: inheritance.address, source };
+        let listener = TcpListener::from_std(inheritance.listener).map_err(listen)?;
+        let path = shared.config.control_socket.as_deref();
+        let socket = path.map(handover::replace_socket).transpose()?;
+        predecessor.leave().await?;
+        Ok(Self::open(shared, listener, inheritance.address, socket, background))
+    }
+
+    fn open(
+        shared: Arc<Shared>,
+        listener: TcpListener,
+        address: SocketAddr,
+        socket: Option<ControlSocket>,
+        background: JoinSet<()>,
+    ) -> Self {
+        let listener = Arc::new(listener);
+        // Weak: when accepting has ended nothing may keep the address.
+        let given_away = Arc::downgrade(&listener);
+        let control = socket.map(|socket| Control::start(socket, Arc::clone(&shared), given_away));
+        let phase = watch::Sender::new(Phase::Serving);
+        let accepting = tokio::spawn(accept(listener, Arc::clone(&shared), phase.subscribe()));
+        Self { shared, address, phase, accepting, control, _background: background }
     }
 
     /// Where it listens; with port 0 in the configuration, the port that was taken.
@@ -82,21 +131,58 @@ impl Balancer {
     /// False when there is no server of that name.
     #[must_use]
     pub fn set_server_draining(&self, name: &str, draining: bool) -> bool {
-        let position = self.shared.upstreams.iter().position(|upstream| upstream.name == name);
-        let Some(server) = position else { return false };
-        self.shared.policy().set_draining(server, self.shared.now(), draining);
-        true
+        self.shared.set_draining(name, draining)
+    }
+
+    /// Reaches a server at another address from now on: new connections and checks go there, idle
+    /// connections to the old one are not used again, requests in flight finish, its health is
+    /// kept. False when there is no server of that name.
+    #[must_use]
+    pub fn move_server(&self, name: &str, address: SocketAddr) -> bool {
+        self.shared.move_server(name, address)
+    }
+
+    /// Returns when the control socket was told that this process is to leave. [`Self::hand_over`]
+    /// is the way to.
+    pub async fn asked_to_leave(&self) {
+        match self.control.as_ref() {
+            Some(control) => control.asked_to_leave().await,
+            None => std::future::pending().await,
+        }
     }
 
     /// Stops accepting, lets requests in flight finish within the configured time, and ends.
-    /// True when all of them did.
-    pub async fn drain(mut self) -> bool {
+    /// Client connections without a request are closed after a moment: nobody answers here soon.
+    /// True when all requests were finished.
+    pub async fn drain(self) -> bool {
+        self.finish(BETWEEN_REQUESTS).await
+    }
+
+    /// As [`Self::drain`], with somebody else at the same address: a client connection without a
+    /// request is kept until its next request was answered with `Connection: close`, so that no
+    /// client sends into a connection that is being closed. What is idle until late is closed.
+    pub async fn hand_over(self) -> bool {
+        let limit = Duration::from_secs(self.shared.config.drain_seconds);
+        self.finish(limit * 4 / 5).await
+    }
+
+    async fn finish(mut self, idle_time: Duration) -> bool {
         self.shared.draining.store(true, Relaxed);
-        // A failed send means that the accepting task is gone, which is what is wanted.
-        let _ = self.leave.send(true);
+        self.control = None;
+        self.phase.send_replace(Phase::Leaving);
         let Ok(mut connections) = (&mut self.accepting).await else { return false };
         let limit = Duration::from_secs(self.shared.config.drain_seconds);
-        let all = async { while connections.join_next().await.is_some() {} };
+        let close_idle = async {
+            tokio::time::sleep(idle_time.min(limit)).await;
+            self.phase.send_replace(Phase::ClosingIdle);
+            std::future::pending::<()>().await
+        };
+        let all = async {
+            tokio::select! {
+                () = async { while connections.join_next().await.is_some() {} } => {}
+                () = close_idle => {}
+            }
+        };
         let finished = tokio::time::timeout(limit, all).await.is_ok();
         if !finished {
             let open = self.shared.stats.connections_open.load(Relaxed);
@@ -109,13 +195,20 @@ impl Balancer {
 impl Drop for Balancer {
     fn drop(&mut self) {
         self.accepting.abort();
-        for task in &self.background {
-            task.abort();
-        }
         if let Some(log) = self.shared.access_log.as_ref() {
             log.close();
         }
     }
+}
+
+/// The checks, and what happens every now and then.
+fn begin_background(shared: &Arc<Shared>) -> JoinSet<()> {
+    let mut background = JoinSet::new();
+    for server in 0..shared.upstreams.len() {
+        background.spawn(check::watch(Arc::clone(shared), server));
+    }
+    background.spawn(history::keep(Arc::clone(shared)));
+    background
 }
 
 fn listen_on(address: SocketAddr) -> io::Result<TcpListener> {
@@ -130,29 +223,29 @@ fn listen_on(address: SocketAddr) -> io::Result<TcpListener> {
 }
 
 async fn accept(
-    listener: TcpListener,
+    listener: Arc<TcpListener>,
     shared: Arc<Shared>,
-    mut leaving: watch::Receiver<bool>,
+    mut phase: watch::Receiver<Phase>,
 ) -> JoinSet<()> {
-    let shutdown = leaving.clone();
+    let of_connections = phase.clone();
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
-                Ok(client) => open(client, &mut connections, &shared, &shutdown),
+                Ok(client) => open(client, &mut connections, &shared, &of_connections),
                 Err(error) => {
                     tracing::error!(error.message = %error, "a connection cannot be accepted");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
             },
             Some(_) = connections.join_next() => {}
-            _ = leaving.changed() => break,
+            () = reached(&mut phase, Phase::Leaving) => break,
         }
     }
     // Who already waits in the backlog would be reset when the socket closes.
     let end = tokio::time::Instant::now() + LAST_ACCEPTS;
     while let Ok(Ok(client)) = tokio::time::timeout_at(end, listener.accept()).await {
-        open(client, &mut connections, &shared, &shutdown);
+        open(client, &mut connections, &shared, &of_connections);
     }
     connections
 }
@@ -161,7 +254,7 @@ fn open(
     (mut stream, peer): (TcpStream, SocketAddr),
     connections: &mut JoinSet<()>,
     shared: &Arc<Shared>,
-    shutdown: &watch::Receiver<bool>,
+    phase: &watch::Receiver<Phase>,
 ) {
     let stats = &shared.stats;
     let limit = u64::try_from(shared.limits().connections_max).unwrap_or(u64::MAX);
@@ -179,9 +272,9 @@ fn open(
     stats.connections.fetch_add(1, Relaxed);
     stats.connections_open.fetch_add(1, Relaxed);
     let guard = Open { shared: Arc::clone(shared) };
-    let shutdown = shutdown.clone();
+    let phase = phase.clone();
     connections.spawn(async move {
-        serve(stream, peer, &guard.shared, shutdown).await;
+        serve(stream, peer, &guard.shared, phase).await;
         drop(guard);
     });
 }
@@ -202,7 +295,7 @@ async fn serve(
     stream: TcpStream,
     peer: SocketAddr,
     shared: &Arc<Shared>,
-    mut leaving: watch::Receiver<bool>,
+    mut phase: watch::Receiver<Phase>,
 ) {
     let client = Arc::new(Client::new(peer.ip(), "http"));
     let service = service_fn(|request: Request<Incoming>| {
@@ -214,9 +307,15 @@ async fn serve(
     tokio::select! {
         // However it ended, there is nobody left to tell.
         _ = connection.as_mut() => {}
-        _ = leaving.changed() => {
+        () = reached(&mut phase, Phase::ClosingIdle) => {
             connection.as_mut().graceful_shutdown();
             let _ = connection.await;
         }
     }
+}
+
+/// Returns when the process is this far, or gone.
+async fn reached(phase: &mut watch::Receiver<Phase>, wanted: Phase) {
+    // An error says that the sender is gone, and the balancer with it.
+    let _ = phase.wait_for(|phase| *phase >= wanted).await;
 }

@@ -1,5 +1,6 @@
 //! What the data path, the checks and the own endpoints share.
 
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Instant, SystemTime};
@@ -98,6 +99,25 @@ impl Shared {
             Role::FrontDoor => !policy.usable().is_empty(),
             Role::Balancer => !policy.usable_at_home().is_empty(),
         }
+    }
+
+    /// Takes a server out of the choice (or back in); false when no server has that name.
+    pub(crate) fn set_draining(&self, name: &str, draining: bool) -> bool {
+        let Some(server) = self.position(name) else { return false };
+        self.policy().set_draining(server, self.now(), draining);
+        true
+    }
+
+    /// Reaches a server at another address; false when no server has that name.
+    pub(crate) fn move_server(&self, name: &str, address: SocketAddr) -> bool {
+        let found = self.position(name).and_then(|server| self.upstreams.get(server));
+        let Some(upstream) = found else { return false };
+        upstream.move_to(address);
+        true
+    }
+
+    fn position(&self, name: &str) -> Option<usize> {
+        self.upstreams.iter().position(|upstream| upstream.name == name)
     }
 
     /// The last minute of the process.

@@ -34,7 +34,7 @@ pub(crate) struct Upstream {
     pub(crate) zone: Option<String>,
     pub(crate) stats: UpstreamStats,
     past: Mutex<Past>,
-    address: SocketAddr,
+    address: Mutex<SocketAddr>,
     connect_timeout: Duration,
     idle_time: Duration,
     idle_max: usize,
@@ -84,7 +84,7 @@ impl Upstream {
             zone: upstream.zone.clone(),
             stats,
             past: Mutex::new(Past { history: History::new(), windows: [empty.clone(), empty] }),
-            address: upstream.address,
+            address: Mutex::new(upstream.address),
             connect_timeout: Duration::from_millis(limits.connect_timeout_ms),
             idle_time: Duration::from_millis(limits.upstream_idle_ms),
             idle_max: (limits.upstream_idle_max / servers.max(1)).max(1),
@@ -96,7 +96,15 @@ impl Upstream {
 
     /// Where it is reached now.
     pub(crate) fn address(&self) -> SocketAddr {
-        self.address
+        *self.address.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// From now on it is reached at another address. Requests in flight finish where they are;
+    /// connections made before are not used again.
+    pub(crate) fn move_to(&self, address: SocketAddr) {
+        *self.address.lock().unwrap_or_else(PoisonError::into_inner) = address;
+        self.generation.fetch_add(1, Relaxed);
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
     /// An idle connection that is ready, if there is one.

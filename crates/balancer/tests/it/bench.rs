@@ -59,6 +59,17 @@ pub(crate) async fn balancer(
     upstreams: &[(String, SocketAddr, &str)],
     fields: &str,
 ) -> Result<Balancer> {
+    Ok(Balancer::start(config(role, region, path, upstreams, fields)?).await?)
+}
+
+/// The configuration of a balancer or front door that takes any port.
+pub(crate) fn config(
+    role: &str,
+    region: &str,
+    path: &str,
+    upstreams: &[(String, SocketAddr, &str)],
+    fields: &str,
+) -> Result<Config> {
     let upstreams: Vec<_> = upstreams
         .iter()
         .map(|(name, address, region)| {
@@ -73,7 +84,7 @@ pub(crate) async fn balancer(
             "healthy_threshold":2,"unhealthy_threshold":3,"return_after_ms":1500}}}}"#,
         upstreams.join(",")
     );
-    Ok(Balancer::start(Config::parse(&json)?).await?)
+    Ok(Config::parse(&json)?)
 }
 
 impl Bench {

@@ -4,10 +4,12 @@
 
 mod bench;
 mod client;
+mod control;
 mod drain;
 mod faults;
 mod forwarding;
 mod front_door;
+mod handover;
 mod limits;
 mod origin;
 mod seeing;

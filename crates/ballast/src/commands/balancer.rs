@@ -14,6 +14,11 @@ pub(crate) struct BalancerArgs {
     /// JSON file with name, role, listen, upstreams and health checks
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
+    /// Take the place of the balancer that runs with this configuration: share its listening
+    /// socket, and make it leave as soon as this one can serve. Exits 2 when it cannot; the
+    /// running one then goes on
+    #[arg(long)]
+    take_over: bool,
 }
 
 pub(crate) fn run(args: &BalancerArgs) -> anyhow::Result<ExitCode> {
@@ -22,6 +27,7 @@ pub(crate) fn run(args: &BalancerArgs) -> anyhow::Result<ExitCode> {
     let config = balancer::Config::parse(&text)
         .with_context(|| format!("{} is not valid", args.config.display()))?;
     process::log_to_stderr();
-    balancer::run(config)?;
+    let start = if args.take_over { balancer::Start::TakeOver } else { balancer::Start::Fresh };
+    balancer::run(config, start)?;
     Ok(ExitCode::SUCCESS)
 }
