@@ -19,6 +19,11 @@ pub use limits::Limits;
 /// Most servers one balancer can hold: a set of servers is one machine word on the hot path.
 pub const UPSTREAMS_MAX: usize = 64;
 
+/// Largest `limits.header_bytes_max`: what the HTTP library has room for.
+pub const HEADER_BYTES_CEILING: usize = 256 * 1_024;
+/// Largest `limits.fields_max`: what the HTTP library has room for on its stack.
+pub const FIELDS_CEILING: usize = 100;
+
 /// Everything one process needs to know.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -232,7 +237,16 @@ impl Config {
             ("threads", counts(self.threads)),
             ("limits.connections_max", counts(limits.connections_max)),
             ("limits.outstanding_per_server_max", u64::from(limits.outstanding_per_server_max)),
+            ("limits.connections_per_client_max", counts(limits.connections_per_client_max)),
+            (
+                "limits.client_requests_per_second_max",
+                u64::from(limits.client_requests_per_second_max.unwrap_or(1)),
+            ),
+            ("limits.client_requests_burst_max", u64::from(limits.client_requests_burst_max)),
             ("limits.header_bytes_max", counts(limits.header_bytes_max)),
+            ("limits.target_bytes_max", counts(limits.target_bytes_max)),
+            ("limits.fields_max", counts(limits.fields_max)),
+            ("limits.client_header_timeout_ms", limits.client_header_timeout_ms),
             ("limits.connect_timeout_ms", limits.connect_timeout_ms),
             ("limits.response_timeout_ms", limits.response_timeout_ms),
             ("limits.client_read_timeout_ms", limits.client_read_timeout_ms),
@@ -251,6 +265,15 @@ impl Config {
             ("limits.new_interval_ms", limits.new_interval_ms),
         ] {
             check_positive(field, value)?;
+        }
+        if limits.header_bytes_max > HEADER_BYTES_CEILING {
+            return refuse(
+                "limits.header_bytes_max",
+                format!("is more than {HEADER_BYTES_CEILING}"),
+            );
+        }
+        if limits.fields_max > FIELDS_CEILING {
+            return refuse("limits.fields_max", format!("is more than {FIELDS_CEILING}"));
         }
         if limits.retry_percent > 100 {
             return refuse("limits.retry_percent", "is more than 100".to_owned());

@@ -11,6 +11,7 @@ pub mod policy;
 
 mod access_log;
 mod check;
+mod client;
 mod control;
 mod error;
 mod handover;

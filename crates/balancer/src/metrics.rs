@@ -65,7 +65,7 @@ fn build(shared: &Shared, out: &mut String) {
     series(out, "build_info", &labels, 1);
 }
 
-fn requests(shared: &Shared) -> [Single; 9] {
+fn requests(shared: &Shared) -> [Single; 10] {
     let stats = &shared.stats;
     let read = |counter: &std::sync::atomic::AtomicU64| counter.load(Relaxed);
     let in_flight: u32 = shared.policy().view(shared.now()).iter().map(|v| v.outstanding).sum();
@@ -91,6 +91,12 @@ fn requests(shared: &Shared) -> [Single; 9] {
             "counter",
             "Client connections turned away at the limit.",
             read(&stats.connections_refused),
+        ),
+        (
+            "connections_evicted_total",
+            "counter",
+            "Client connections without a request that made room for others.",
+            shared.connections.evicted(),
         ),
         (
             "log_lines_dropped_total",

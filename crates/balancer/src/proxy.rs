@@ -14,6 +14,7 @@ use http::{Request, Response, Version};
 use hyper::body::{Body, Incoming};
 use tokio::time::Instant;
 
+use crate::client;
 use crate::policy::{Choice, Refusal, Repeatable};
 use crate::reason::Reason;
 use crate::shared::Shared;
@@ -59,10 +60,20 @@ enum Failed {
 pub(crate) async fn call(
     shared: &Arc<Shared>,
     client: &Client,
+    connection: &client::Connection,
     request: Request<Incoming>,
 ) -> Response<AnswerBody> {
     let (head, body) = request.into_parts();
     let version = head.version;
+    if head.method.as_str() == client::REFUSED_METHOD
+        && let Some(refused) = connection.take_refused()
+    {
+        shared.stats.requests.fetch_add(1, Relaxed);
+        let (exchange, reason) = Exchange::refused(shared, client.ip, refused);
+        let mut answer = answer::refusal(exchange, reason);
+        headers::last_answer(answer.headers_mut(), version);
+        return answer;
+    }
     if let Some(endpoint) = own::endpoint(head.uri.path()) {
         let mut answer = own::answer(shared, &head.method, client.ip, endpoint).await;
         if shared.is_draining() {
@@ -77,13 +88,15 @@ pub(crate) async fn call(
     let mut outgoing = Outgoing { head, upload };
     match forward(exchange, client, &mut outgoing, version).await {
         Ok(answer) => answer,
-        Err((exchange, reason)) => {
+        Err((mut exchange, reason)) => {
+            let violation = outgoing.upload.as_ref().and_then(Upload::violation);
+            exchange.detail = violation.map(|violation| violation.detail);
             if let Some(upload) = &outgoing.upload
                 && reason != Reason::ClientGone
             {
                 upload.discard(LINGER).await;
             }
-            let is_last = shared.is_draining();
+            let is_last = shared.is_draining() || violation.is_some();
             let mut answer = answer::refusal(exchange, reason);
             if is_last {
                 headers::last_answer(answer.headers_mut(), version);
@@ -142,8 +155,15 @@ async fn admit(
     client: &Client,
     outgoing: &mut Outgoing,
 ) -> Result<(), Reason> {
-    let limits = exchange.shared.limits();
+    let shared = &exchange.shared;
+    if !shared.request_rate.permits(client.ip, shared.now()) {
+        return Err(Reason::RateLimited);
+    }
+    let limits = shared.limits();
     let Outgoing { head, upload } = outgoing;
+    if !client::is_offered(head.method.as_str().as_bytes()) {
+        return Err(Reason::MethodNotAllowed);
+    }
     if headers::size(head) > limits.header_bytes_max {
         return Err(Reason::HeaderTooLarge);
     }

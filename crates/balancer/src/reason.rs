@@ -17,13 +17,17 @@ pub(crate) enum Reason {
     BodyTooLarge,
     HeaderTooLarge,
     BadRequest,
+    MethodNotAllowed,
+    TargetTooLong,
+    RateLimited,
+    TooManyConnections,
     ClientTooSlow,
     ClientGone,
     Internal,
 }
 
 /// All of them, in the order of [`Reason::position`].
-pub(crate) const REASONS: [Reason; 14] = [
+pub(crate) const REASONS: [Reason; 18] = [
     Reason::Refused,
     Reason::Unreachable,
     Reason::Reset,
@@ -35,6 +39,10 @@ pub(crate) const REASONS: [Reason; 14] = [
     Reason::BodyTooLarge,
     Reason::HeaderTooLarge,
     Reason::BadRequest,
+    Reason::MethodNotAllowed,
+    Reason::TargetTooLong,
+    Reason::RateLimited,
+    Reason::TooManyConnections,
     Reason::ClientTooSlow,
     Reason::ClientGone,
     Reason::Internal,
@@ -60,6 +68,10 @@ impl Reason {
         self.text().status
     }
 
+    pub(crate) fn title(self) -> &'static str {
+        self.text().title
+    }
+
     pub(crate) fn position(self) -> usize {
         REASONS.iter().position(|reason| *reason == self).unwrap_or(0)
     }
@@ -78,7 +90,12 @@ impl Reason {
 
     /// The body (RFC 9457).
     pub(crate) fn problem(self) -> Bytes {
-        let Text { word, status, title, detail } = self.text();
+        self.problem_with(self.text().detail)
+    }
+
+    /// The body with a sentence of its own; it must not need escaping in JSON.
+    pub(crate) fn problem_with(self, detail: &'static str) -> Bytes {
+        let Text { word, status, title, .. } = self.text();
         Bytes::from(format!(
             "{{\"type\":\"/problems/{}\",\"title\":\"{title}\",\"status\":{status},\
              \"detail\":\"{detail}\",\"reason\":\"{word}\"}}",
@@ -106,6 +123,27 @@ impl Reason {
                 "The header is larger than allowed.",
             ),
             Self::BadRequest => ("bad_request", 400, "Bad request", "This is not valid HTTP."),
+            Self::MethodNotAllowed => (
+                "method_not_allowed",
+                405,
+                "Method not allowed",
+                "No server here knows the method.",
+            ),
+            Self::TargetTooLong => {
+                ("target_too_long", 414, "URI too long", "The target is longer than allowed.")
+            }
+            Self::RateLimited => (
+                "rate_limited",
+                429,
+                "Too many requests",
+                "This client sends too many requests; wait a second.",
+            ),
+            Self::TooManyConnections => (
+                "too_many_connections",
+                429,
+                "Too many connections",
+                "This client has too many connections; use those it has.",
+            ),
             Self::ClientTooSlow => {
                 ("client_too_slow", 408, "Request timeout", "The request took too long to arrive.")
             }

@@ -16,12 +16,12 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::check;
+use crate::client::{self, Guard, Place, Tracked, UnderWay};
 use crate::config::Config;
 use crate::control::socket::ControlSocket;
 use crate::control::{self, Control};
@@ -208,6 +208,7 @@ fn begin_background(shared: &Arc<Shared>) -> JoinSet<()> {
         background.spawn(check::watch(Arc::clone(shared), server));
     }
     background.spawn(history::keep(Arc::clone(shared)));
+    background.spawn(client::sweep(Arc::clone(shared)));
     background
 }
 
@@ -251,22 +252,20 @@ async fn accept(
 }
 
 fn open(
-    (mut stream, peer): (TcpStream, SocketAddr),
+    (stream, peer): (TcpStream, SocketAddr),
     connections: &mut JoinSet<()>,
     shared: &Arc<Shared>,
     phase: &watch::Receiver<Phase>,
 ) {
     let stats = &shared.stats;
-    let limit = u64::try_from(shared.limits().connections_max).unwrap_or(u64::MAX);
-    if stats.connections_open.load(Relaxed) >= limit {
-        stats.connections_refused.fetch_add(1, Relaxed);
-        connections.spawn(async move {
-            // When this fails the client is gone.
-            let _ = stream.write_all(&answer::too_many_connections()).await;
-            let _ = stream.flush().await;
-        });
-        return;
-    }
+    let place = match shared.connections.open(peer.ip()) {
+        Ok(place) => place,
+        Err(reason) => {
+            stats.connections_refused.fetch_add(1, Relaxed);
+            connections.spawn(client::turn_away(stream, answer::too_many_connections(reason)));
+            return;
+        }
+    };
     // Without it the last part of an answer waits for the client's acknowledgement.
     let _ = stream.set_nodelay(true);
     stats.connections.fetch_add(1, Relaxed);
@@ -274,7 +273,7 @@ fn open(
     let guard = Open { shared: Arc::clone(shared) };
     let phase = phase.clone();
     connections.spawn(async move {
-        serve(stream, peer, &guard.shared, phase).await;
+        serve(stream, &place, &guard.shared, phase).await;
         drop(guard);
     });
 }
@@ -293,16 +292,26 @@ impl Drop for Open {
 /// The requests of one connection, one after the other.
 async fn serve(
     stream: TcpStream,
-    peer: SocketAddr,
+    place: &Place,
     shared: &Arc<Shared>,
     mut phase: watch::Receiver<Phase>,
 ) {
-    let client = Arc::new(Client::new(peer.ip(), "http"));
+    let connection = place.connection();
+    let client = Arc::new(Client::new(connection.client(), "http"));
     let service = service_fn(|request: Request<Incoming>| {
+        let under_way = UnderWay::new(connection);
         let (shared, client) = (Arc::clone(shared), Arc::clone(&client));
-        async move { Ok::<_, Infallible>(proxy::call(&shared, &client, request).await) }
+        let connection = Arc::clone(connection);
+        async move {
+            let answer = proxy::call(&shared, &client, &connection, request).await;
+            Ok::<_, Infallible>(answer.map(|body| Tracked::new(body, under_way)))
+        }
     });
-    let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+    let stream = Guard::new(stream, Arc::clone(connection), shared.limits());
+    // Times are the guard's business.
+    let connection = http1::Builder::new()
+        .header_read_timeout(None)
+        .serve_connection(TokioIo::new(stream), service);
     let mut connection = std::pin::pin!(connection);
     tokio::select! {
         // However it ended, there is nobody left to tell.

@@ -2,10 +2,11 @@
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Instant, SystemTime};
 
 use crate::access_log::AccessLog;
+use crate::client::{Connections, RequestRate};
 use crate::config::{Config, Limits, Role};
 use crate::error::Error;
 use crate::history::History;
@@ -29,6 +30,10 @@ pub(crate) struct Shared {
     /// What the balancers behind this front door last said of themselves.
     pub(crate) cache: Cache,
     pub(crate) started_at: SystemTime,
+    /// The connections of clients.
+    pub(crate) connections: Arc<Connections>,
+    /// The rate of requests of each client.
+    pub(crate) request_rate: RequestRate,
     policy: Mutex<Policy>,
     history: Mutex<History>,
     started: Instant,
@@ -58,6 +63,8 @@ impl Shared {
             queue: Queue::default(),
             cache: Cache::default(),
             started_at: SystemTime::now(),
+            connections: Arc::new(Connections::new(&config)),
+            request_rate: RequestRate::new(&config),
             policy: Mutex::new(policy),
             history: Mutex::new(History::new()),
             started: Instant::now(),

@@ -9,6 +9,16 @@ pub struct Limits {
     /// Client connections at once. 4,096: with one connection to a server for each it stays well
     /// below the 20,000 file descriptors that systemd grants by default elsewhere.
     pub connections_max: usize,
+    /// Connections of one client address at once; only the front door counts them. 1,024: a branch
+    /// of a hundred desks behind one address needs at most 600 (browsers open six each), and four
+    /// such addresses fill the limit above.
+    pub connections_per_client_max: usize,
+    /// Requests per second of one client address (of an IPv6 network of 64 bits), on average; only
+    /// the front door counts them; `null` for no limit. 1,000: a hundred desks that each load a
+    /// page of ten requests every second.
+    pub client_requests_per_second_max: Option<u32>,
+    /// Requests that a client may send at once after a pause. 2,000: two seconds' worth.
+    pub client_requests_burst_max: u32,
     /// Requests in flight on one server. 256: a server that answers in 20 ms then still does
     /// 12,000 requests a second, and one that is overloaded makes nobody wait for long.
     pub outstanding_per_server_max: u32,
@@ -19,6 +29,10 @@ pub struct Limits {
     pub queue_wait_ms: u64,
     /// Request line and header together. 32 KiB: twice what browsers send with full cookies.
     pub header_bytes_max: usize,
+    /// Request target. 8 KiB: RFC 9112 section 3 asks for 8,000 at least.
+    pub target_bytes_max: usize,
+    /// Fields of a request. 100: browsers send 20.
+    pub fields_max: usize,
     /// Request body. 8 MiB: a batch of 8,000 transfers is about 1 MiB.
     pub body_bytes_max: u64,
     /// Bodies above 64 KiB that are kept for a repeat, all together. 16 MiB: two of the largest at
@@ -28,8 +42,15 @@ pub struct Limits {
     pub connect_timeout_ms: u64,
     /// Silence of a server while it owes bytes. 30 s: twice the bank's own deadline.
     pub response_timeout_ms: u64,
-    /// Silence of a client while it owes bytes. 15 s: a phone that changes networks needs ten.
+    /// From the first byte of a head to its last. 10 s: a head is one or two packets, of which each
+    /// may be lost twice.
+    pub client_header_timeout_ms: u64,
+    /// The time over which the rate below is measured while a client owes the rest of a body.
+    /// 10 s: as long as a phone needs to change networks.
     pub client_read_timeout_ms: u64,
+    /// Least rate of a body that is waited for. 500 B/s: what Apache's `mod_reqtimeout` asks for;
+    /// a modem of 1990 was faster.
+    pub client_body_bytes_per_second_min: u64,
     /// A client that does not take its answer. 30 s, as for reading a page over a bad line.
     pub client_write_timeout_ms: u64,
     /// A client connection without a request. 60 s, as AWS does.
@@ -77,15 +98,22 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections_max: 4_096,
+            connections_per_client_max: 1_024,
+            client_requests_per_second_max: Some(1_000),
+            client_requests_burst_max: 2_000,
             outstanding_per_server_max: 256,
             queue_max: 64,
             queue_wait_ms: 25,
             header_bytes_max: 32 * 1_024,
+            target_bytes_max: 8 * 1_024,
+            fields_max: 100,
             body_bytes_max: 8 * 1_024 * 1_024,
             replay_bytes_max: 16 * 1_024 * 1_024,
             connect_timeout_ms: 1_000,
             response_timeout_ms: 30_000,
-            client_read_timeout_ms: 15_000,
+            client_header_timeout_ms: 10_000,
+            client_read_timeout_ms: 10_000,
+            client_body_bytes_per_second_min: 500,
             client_write_timeout_ms: 30_000,
             client_idle_seconds: 60,
             upstream_idle_ms: 50_000,

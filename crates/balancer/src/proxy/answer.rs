@@ -29,6 +29,9 @@ const OWN_POLICY: HeaderValue = HeaderValue::from_static(
      connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
 );
 
+/// What [`client::is_offered`](crate::client::is_offered) lets through.
+const OFFERED_METHODS: &str = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
+
 /// The body of an answer.
 pub(crate) enum AnswerBody {
     /// Written here, or already complete.
@@ -162,10 +165,16 @@ pub(super) fn refusal(mut exchange: Exchange, reason: Reason) -> Response<Answer
     exchange.reason = Some(reason);
     exchange.status = reason.status();
     let is_head = exchange.method == http::Method::HEAD;
-    let body = reason.problem();
+    let body = match exchange.detail {
+        Some(detail) => reason.problem_with(detail),
+        None => reason.problem(),
+    };
     let mut answer = written(reason.status(), "application/problem+json", body, is_head);
     let headers = answer.headers_mut();
     headers.insert(REASON_HEADER, HeaderValue::from_static(reason.word()));
+    if reason == Reason::MethodNotAllowed {
+        headers.insert(ALLOW, HeaderValue::from_static(OFFERED_METHODS));
+    }
     let server = exchange.choice.and_then(|choice| exchange.shared.upstreams.get(choice.server));
     if let Some(server) = server {
         headers.insert(SERVER_HEADER, server.name_value.clone());
@@ -198,20 +207,23 @@ pub(super) fn written(
     if status == 405 {
         headers.insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
     }
-    if status == 503 {
+    if matches!(status, 429 | 503) {
         headers.insert(RETRY_AFTER, RETRY_AFTER_SECONDS);
     }
     answer
 }
 
 /// What a client gets whose connection is one too many: written before any request is read.
-pub(crate) fn too_many_connections() -> Bytes {
-    let body = Reason::QueueFull.problem();
+pub(crate) fn too_many_connections(reason: Reason) -> Bytes {
+    let body = reason.problem();
     let mut answer = format!(
-        "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/problem+json\r\n\
+        "HTTP/1.1 {} {}\r\ncontent-type: application/problem+json\r\n\
          content-length: {}\r\nretry-after: 1\r\n\
-         x-ballast-reason: queue_full\r\nconnection: close\r\n\r\n",
-        body.len()
+         x-ballast-reason: {}\r\nconnection: close\r\n\r\n",
+        reason.status(),
+        reason.title(),
+        body.len(),
+        reason.word(),
     )
     .into_bytes();
     answer.extend_from_slice(&body);

@@ -13,6 +13,7 @@ use http::{Method, Uri};
 use super::failure::Seen;
 use super::headers;
 use crate::access_log::Line;
+use crate::client::Refused;
 use crate::policy::{Attempt, Choice, Failure, Moment, Outcome, Repeatable, Sent, ServerSet};
 use crate::reason::Reason;
 use crate::shared::Shared;
@@ -32,6 +33,8 @@ pub(super) struct Exchange {
     /// The status of the answer, 0 before there is one.
     pub(super) status: u16,
     pub(super) reason: Option<Reason>,
+    /// The rule that the client broke, instead of the reason's own sentence.
+    pub(super) detail: Option<&'static str>,
     /// Bytes of the answer's body.
     pub(super) bytes: usize,
     attempt: Option<Attempt>,
@@ -78,6 +81,7 @@ impl Exchange {
             choice: None,
             status: 0,
             reason: None,
+            detail: None,
             bytes: 0,
             attempt: None,
             began: shared.now(),
@@ -85,6 +89,24 @@ impl Exchange {
             sent_something: false,
             random: u64::try_from(trace >> 64).unwrap_or(0),
         }
+    }
+
+    /// A request that was refused before it could be read, and the word for why.
+    pub(super) fn refused(
+        shared: &Arc<Shared>,
+        client: IpAddr,
+        refused: Refused,
+    ) -> (Self, Reason) {
+        let Refused { violation, method, path, began } = refused;
+        let (mut head, ()) = http::Request::new(()).into_parts();
+        let method = method.as_deref().unwrap_or("-");
+        head.method = Method::from_bytes(method.as_bytes()).unwrap_or_default();
+        let path = path.as_deref().unwrap_or("-");
+        head.uri = path.parse().unwrap_or_default();
+        let mut exchange = Self::new(shared, &head, client);
+        exchange.began = exchange.began.saturating_sub(began.elapsed());
+        exchange.detail = Some(violation.detail);
+        (exchange, violation.reason)
     }
 
     /// A random number, another one each time.
@@ -161,10 +183,12 @@ impl Exchange {
     fn log(&self) {
         let Some(log) = self.shared.access_log.as_ref() else { return };
         let server = self.choice.and_then(|choice| self.shared.upstreams.get(choice.server));
+        let path = self.uri.path();
         let line = Line {
             client: Some(self.client),
             method: self.method.as_str(),
-            path: self.uri.path(),
+            // Only a request that could not be read has none.
+            path: if path.is_empty() { "-" } else { path },
             status: self.status,
             reason: self.reason.map(Reason::word),
             server: server.map(|server| server.name.as_str()),

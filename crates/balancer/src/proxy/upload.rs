@@ -17,6 +17,7 @@ use bytes::Bytes;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tokio::time::{Instant, Sleep};
 
+use crate::client::{Violation, violation_in};
 use crate::policy::Moment;
 use crate::reason::Reason;
 use crate::shared::Shared;
@@ -44,6 +45,8 @@ struct State {
     patience: Option<Pin<Box<Sleep>>>,
     ended: bool,
     failure: Option<Reason>,
+    /// The rule that the client broke.
+    violation: Option<Violation>,
 }
 
 impl Upload {
@@ -62,6 +65,7 @@ impl Upload {
             patience: None,
             ended: false,
             failure: None,
+            violation: None,
         };
         Self { state: Arc::new(Mutex::new(state)), length }
     }
@@ -110,6 +114,11 @@ impl Upload {
         self.state().failure
     }
 
+    /// The rule that the client broke in the body, if it did.
+    pub(super) fn violation(&self) -> Option<Violation> {
+        self.state().violation
+    }
+
     /// When the client last sent a part; the server is not silent while it does.
     pub(super) fn last_part(&self) -> Moment {
         self.state().last_part
@@ -145,7 +154,11 @@ impl State {
                     let Ok(part) = frame.into_data() else { continue };
                     return Poll::Ready(self.take_in(part).map(Some));
                 }
-                Some(Err(_)) => return Poll::Ready(Err(self.fail(Reason::ClientGone))),
+                Some(Err(error)) => {
+                    self.violation = violation_in(&error);
+                    let reason = self.violation.map_or(Reason::ClientGone, |broken| broken.reason);
+                    return Poll::Ready(Err(self.fail(reason)));
+                }
             }
         }
     }

@@ -83,6 +83,12 @@ impl Client {
         }
     }
 
+    /// Everything until the server closes the connection.
+    pub(crate) async fn read_to_end(mut self) -> Result<Vec<u8>> {
+        self.stream.read_to_end(&mut self.unread).await.context("reading to the end")?;
+        Ok(self.unread)
+    }
+
     pub(crate) async fn read(&mut self) -> Result<Answer> {
         let end = loop {
             if let Some(end) = self.unread.windows(4).position(|four| four == b"\r\n\r\n") {

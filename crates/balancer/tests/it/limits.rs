@@ -45,27 +45,25 @@ async fn a_header_over_the_limit_is_refused() -> Result<()> {
 }
 
 #[tokio::test]
-async fn one_connection_too_many_is_told_so() -> Result<()> {
+async fn one_busy_connection_too_many_is_told_so() -> Result<()> {
     let bench = limited(r#""connections_max":2"#).await?;
-    eventually("the connections of the start are closed", async || {
-        let metrics = get(bench.address, "/metrics").await.map(|answer| answer.text());
-        metrics.is_ok_and(|text| text.contains("ballast_balancer_connections 1\n"))
-    })
-    .await?;
-    let mut first = Client::connect(bench.address).await?;
-    first.send("GET /x", &[], b"").await?;
-    eventually("the third is refused", async || {
-        let mut second = Client::connect(bench.address).await.expect("connects");
-        if second.send("GET /x", &[], b"").await.map(|answer| answer.status).ok() != Some(200) {
-            return false;
-        }
-        let mut third = Client::connect(bench.address).await.expect("connects");
-        let answer = third.read().await.expect("a refusal");
-        assert_eq!((answer.status, answer.reason()), (503, Some("queue_full")));
-        assert_eq!(answer.header("retry-after"), Some("1"));
-        true
-    })
-    .await
+    bench.origins.iter().for_each(|origin| origin.set(Manner::Hold));
+    let mut held = Vec::new();
+    for number in 1..=2 {
+        let address = bench.address;
+        held.push(tokio::spawn(async move { get(address, "/x").await }));
+        eventually("it is under way", async || bench.total() == number).await?;
+    }
+    let mut third = Client::connect(bench.address).await?;
+    third.write(b"GET /x HTTP/1.1\r\nhost: b\r\n\r\n").await?;
+    let answer = in_time("503", third.read()).await?;
+    assert_eq!((answer.status, answer.reason()), (503, Some("queue_full")));
+    assert_eq!(answer.header("retry-after"), Some("1"));
+    bench.origins.iter().for_each(crate::origin::Origin::release);
+    for answer in held {
+        assert_eq!(answer.await??.status, 200);
+    }
+    Ok(())
 }
 
 #[tokio::test]

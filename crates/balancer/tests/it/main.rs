@@ -14,3 +14,5 @@ mod limits;
 mod origin;
 mod seeing;
 mod sharing;
+mod slow;
+mod strict;

@@ -139,7 +139,8 @@ async fn serve(mut stream: TcpStream, state: &State) -> Result<()> {
                 return Ok(());
             }
         };
-        let head = String::from_utf8(unread.drain(..end + 4).collect())?;
+        let head: Vec<u8> = unread.drain(..end + 4).collect();
+        let head = String::from_utf8_lossy(&head).into_owned();
         let manner = state.manner.lock().expect("unpoisoned").clone();
         if manner == Manner::Silent {
             std::future::pending::<()>().await;

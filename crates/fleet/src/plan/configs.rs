@@ -98,6 +98,10 @@ pub(super) fn front_door(
     let home = topology.regions.iter().find(|region| region.role == RegionRole::Primary);
     if let (Some(home), Some(fields)) = (home, config.as_object_mut()) {
         fields.insert("home_region".to_owned(), json!(home.key));
+        // All clients of a deployment on one machine, `ballast bench` too, have one address.
+        let limits =
+            json!({ "connections_per_client_max": 4_096, "client_requests_per_second_max": null });
+        fields.insert("limits".to_owned(), limits);
     }
     config
 }

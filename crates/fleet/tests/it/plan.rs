@@ -80,6 +80,7 @@ fn the_front_door_config() {
     let expected = json!({
         "name": "front-door", "deployment": "deployment6", "role": "front_door", "region": null,
         "home_region": "east",
+        "limits": { "connections_per_client_max": 4096, "client_requests_per_second_max": null },
         "listen": "127.0.0.1:8080", "policy": "least_outstanding",
         "upstreams": [
             { "name": "ALB-east", "address": "127.0.0.1:8081", "region": "east", "zone": null },
