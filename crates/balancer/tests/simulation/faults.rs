@@ -252,6 +252,15 @@ fn a_server_that_came_back_gets_its_whole_share() {
         );
         world.close();
         let count = u64::try_from(world.ways.len()).expect("few");
+        let first = world.begun.iter().find(|one| one.server == VICTIM && one.at >= back);
+        let first = first.expect("it is used again").at;
+        let shares = world.shares(first, first + ms(1_000));
+        let fair = shares.iter().sum::<u64>() / count;
+        world.law(
+            shares[VICTIM] <= fair * 6 / 10 + 3,
+            "a server that came back starts slowly",
+            || format!("{shares:?}"),
+        );
         let shares = world.shares(warm, warm + ms(10_000));
         let total: u64 = shares.iter().sum();
         world.law(
