@@ -170,6 +170,8 @@ fn when_all_are_down_all_are_tried() {
         let choice = choice.expect("fail open");
         assert!(choice.fail_open);
         tried.insert(choice.server);
+        let attempt = bench.policy.begin(choice.server, bench.now);
+        bench.policy.end(attempt, bench.now, Outcome::Unknown);
     }
     assert_eq!(tried.len(), 3);
     assert_eq!(bench.policy.counters().failed_open, 100);
