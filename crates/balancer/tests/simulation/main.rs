@@ -30,7 +30,7 @@ use std::time::Duration;
 use random::Random;
 
 /// Seeds of each test unless the environment says otherwise: few where the code is not optimised.
-const SEEDS: u64 = if cfg!(debug_assertions) { 20 } else { 1_000 };
+const SEEDS: u64 = if cfg!(debug_assertions) { 20 } else { 300 };
 
 fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)

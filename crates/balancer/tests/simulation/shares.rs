@@ -37,7 +37,7 @@ fn check(test: &'static str, choice: &'static str, percent: u64) {
                 percent.max(400 / fair.isqrt())
             }
             // Nothing is ever outstanding: the turns decide, and chance would show.
-            _ if world.traffic.mean.is_zero() => percent.min(3),
+            _ if world.traffic.mean.is_zero() && !is_bursts(world.traffic.arrivals) => 1,
             _ => percent,
         };
         for share in &shares {
@@ -48,6 +48,10 @@ fn check(test: &'static str, choice: &'static str, percent: u64) {
             );
         }
     });
+}
+
+fn is_bursts(arrivals: Arrivals) -> bool {
+    matches!(arrivals, Arrivals::Bursts(_))
 }
 
 #[test]
