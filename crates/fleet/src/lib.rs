@@ -11,6 +11,7 @@
 pub mod control;
 pub mod data_folder;
 pub mod detach;
+pub mod link;
 pub mod local;
 pub mod plan;
 pub mod process;

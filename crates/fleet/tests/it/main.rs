@@ -9,6 +9,8 @@ mod failures;
 #[cfg(test)]
 mod harness;
 #[cfg(test)]
+mod link;
+#[cfg(test)]
 mod plan;
 #[cfg(test)]
 mod schema;
