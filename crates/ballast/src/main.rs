@@ -7,6 +7,8 @@
 mod bank;
 mod commands;
 mod database;
+mod duration;
+mod leave;
 mod output;
 mod process;
 #[cfg(test)]
@@ -48,6 +50,10 @@ enum Command {
     Down(commands::down::DownArgs),
     /// Show what runs where
     Ps(commands::ps::PsArgs),
+    /// Break a part of the running deployment on purpose, and heal it
+    Fault(commands::fault::FaultArgs),
+    /// Replace every process by a new one, one at a time, without a failed request
+    Roll(commands::roll::RollArgs),
     /// Run one application server (`up` starts these)
     Serve(commands::serve::ServeArgs),
     /// Run one load balancer or the front door (`up` starts these)
@@ -106,6 +112,8 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             Command::Up(args) => commands::up::run(args).await,
             Command::Down(args) => commands::down::run(args).await,
             Command::Ps(args) => commands::ps::run(args).await,
+            Command::Fault(args) => commands::fault::run(args).await,
+            Command::Roll(args) => commands::roll::run(args).await,
             Command::Serve(args) => commands::serve::run(args).await,
             Command::Balancer(args) => commands::balancer::run(&args),
             Command::Migrate(args) => commands::migrate::run(&args),

@@ -5,8 +5,8 @@
 //! answer to `down` comes after the last process is gone and the data folder is free again;
 //! requests and answers are bounded in size and time.
 //!
-//! Deliberately not here: stopping things (`supervisor`). Faults and rolling replacement will be
-//! further requests; a program that does not know a request refuses it with a sentence.
+//! Deliberately not here: doing what is asked (`supervisor`). A supervisor that does not know a
+//! request refuses it with a sentence.
 
 mod client;
 pub(crate) mod server;
@@ -16,7 +16,9 @@ use serde::{Deserialize, Serialize};
 
 pub use client::{Client, ControlError, Status};
 
+use crate::fault::{Fault, FaultReport};
 use crate::process::Process;
+use crate::roll::{RollRequest, RollStep, RollSummary};
 
 /// What a command asks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,6 +29,25 @@ pub enum Request {
     Ps,
     /// Stop everything; the answer comes when it is done.
     Down,
+    /// Begin a fault; the answer comes when it is so.
+    Fault {
+        /// Which.
+        fault: Fault,
+        /// A process, a zone or a region.
+        target: String,
+        /// How long, if it shall end by itself.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        for_ms: Option<u64>,
+    },
+    /// End faults.
+    Heal {
+        /// Of whom; of everybody when there is none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        target: Option<String>,
+    },
+    /// Replace processes one by one. Each step is answered, and then the whole. The end of the
+    /// request's stream asks it to finish the process at hand and stop.
+    Roll(RollRequest),
 }
 
 /// What the supervisor answers.
@@ -45,6 +66,22 @@ pub enum Response {
     },
     /// Everything is stopped.
     Stopped,
+    /// A fault began or ended.
+    Done {
+        /// What was done.
+        report: FaultReport,
+    },
+    /// A roll has come this far.
+    Rolling {
+        /// The step.
+        #[serde(flatten)]
+        step: RollStep,
+    },
+    /// A roll is over.
+    Rolled {
+        /// What became of it.
+        summary: RollSummary,
+    },
     /// The request was not understood or cannot be done.
     Refused {
         /// Why, as a sentence without a full stop.

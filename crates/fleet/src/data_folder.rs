@@ -57,6 +57,12 @@ impl DataFolder {
         self.root.join("control.sock")
     }
 
+    /// Where a balancer or the front door listens for orders.
+    #[must_use]
+    pub fn balancer_socket(&self, name: &str) -> PathBuf {
+        self.root.join("run").join(format!("{name}.sock"))
+    }
+
     /// Address, database and processes of the running deployment.
     #[must_use]
     pub fn deployment_file(&self) -> PathBuf {

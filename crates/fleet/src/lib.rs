@@ -11,9 +11,12 @@
 pub mod control;
 pub mod data_folder;
 pub mod detach;
+pub mod fault;
+mod http;
 pub mod link;
 pub mod local;
 pub mod plan;
 pub mod process;
+pub mod roll;
 pub mod supervisor;
 pub mod topology;

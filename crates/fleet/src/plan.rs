@@ -16,7 +16,7 @@ use serde_json::Value;
 
 use crate::data_folder::DataFolder;
 use crate::process::Role;
-use crate::topology::Topology;
+use crate::topology::{RegionRole, Topology};
 use configs::Upstream;
 
 /// Servers first, because a balancer is ready only when a server is; the front door last.
@@ -66,10 +66,23 @@ pub struct Plan {
     pub executable: PathBuf,
     /// The processes, in start order.
     pub processes: Vec<PlannedProcess>,
+    /// How processes are replaced.
+    pub rollout: Rollout,
     /// How long the start may take until everything is ready.
     pub ready_within: Duration,
     /// How long the stop may take until everything is gone.
     pub stop_within: Duration,
+}
+
+/// How processes are replaced, from the topology.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rollout {
+    /// The regions in the order in which they are replaced.
+    pub regions: Vec<String>,
+    /// Servers of a region that stay in use while one is replaced.
+    pub healthy_minimum: u32,
+    /// How long requests under way may take to finish.
+    pub drain: Duration,
 }
 
 /// One process to start.
@@ -159,9 +172,22 @@ impl Plan {
             database: options.database.clone(),
             executable: options.executable.clone(),
             processes,
+            rollout: rollout(topology),
             ready_within: READY_WITHIN,
             stop_within: STOP_WITHIN,
         })
+    }
+}
+
+fn rollout(topology: &Topology) -> Rollout {
+    let order = topology.rollout.order.iter();
+    let regions = order.flat_map(|role: &RegionRole| {
+        topology.regions.iter().filter(move |region| region.role == *role)
+    });
+    Rollout {
+        regions: regions.map(|region| region.key.clone()).collect(),
+        healthy_minimum: topology.rollout.healthy_minimum,
+        drain: Duration::from_secs(topology.drain_seconds.into()),
     }
 }
 

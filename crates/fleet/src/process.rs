@@ -9,6 +9,8 @@ use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::fault::ActiveFault;
+
 /// What a process does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -33,6 +35,8 @@ pub enum State {
     Restarting,
     /// It died again and again without doing its work; it is still tried, slowly.
     CrashLooping,
+    /// A fault keeps it down.
+    Down,
     /// It was told to leave, and left.
     Stopped,
 }
@@ -58,6 +62,28 @@ pub struct Process {
     pub restarts: u32,
     /// When the present process was started: RFC 3339, UTC, milliseconds.
     pub started_at: Option<String>,
+    /// The faults that have not ended.
+    #[serde(default)]
+    pub faults: Vec<ActiveFault>,
+    /// What the balancer before it says of it. Only `ps` asks; `null` in `deployment.json`, and
+    /// when that balancer does not answer.
+    #[serde(default)]
+    pub rotation: Option<Rotation>,
+}
+
+/// A process as the balancer before it sees it; the front door has none before it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rotation {
+    /// The balancer or front door that says so.
+    pub balancer: String,
+    /// Whether it sends requests there.
+    pub in_use: bool,
+    /// Its word for that: `healthy`, `slow_start`, `new`, `ejected`, `unhealthy`, `draining`.
+    pub state: String,
+    /// Why; empty when there is nothing to explain.
+    pub why: String,
+    /// Requests of this balancer in flight there.
+    pub outstanding: u32,
 }
 
 impl Role {
@@ -81,6 +107,7 @@ impl State {
             Self::Running => "running",
             Self::Restarting => "restarting",
             Self::CrashLooping => "crash looping",
+            Self::Down => "down",
             Self::Stopped => "stopped",
         }
     }

@@ -9,7 +9,7 @@
 //! - A stop ends within the plan's limit: front door, balancers, servers; whoever is not gone in
 //!   time is killed. Then the control socket and `deployment.json` are gone and the lock is free.
 //!
-//! Deliberately not here: what to start (`plan`), printing, faults.
+//! Deliberately not here: what to start (`plan`), printing.
 
 mod backoff;
 mod claim;
@@ -17,9 +17,12 @@ mod error;
 mod event;
 mod keeper;
 mod log_tail;
+pub(crate) mod operations;
 pub mod ports;
 mod ready;
 mod recorder;
+pub(crate) mod roll;
+mod steering;
 
 use std::fs;
 use std::io;
@@ -40,7 +43,9 @@ use crate::data_folder::DataFolder;
 use crate::plan::{Plan, PlannedProcess, START_ORDER};
 use crate::process::{Process, Role, State};
 use keeper::{Context, Keeper};
+use operations::{Member, Operations};
 use recorder::Recorder;
+use steering::{Helm, Steering};
 
 /// How many events may wait for a reader. They are for people: more than this at once would
 /// scroll away, and `ps` has the state.
@@ -65,7 +70,11 @@ pub struct Deployment {
 #[derive(Debug)]
 struct Place {
     role: Role,
+    /// The processes behind it.
+    upstreams: Vec<String>,
     row: watch::Receiver<Process>,
+    /// For the faults that the keeper does not know of.
+    notes: watch::Sender<Process>,
     waiting: Option<(PlannedProcess, watch::Sender<Process>)>,
     keeper: Option<Keeper>,
 }
@@ -98,7 +107,12 @@ impl Deployment {
         });
         let places: Vec<Place> = plan.processes.iter().cloned().map(Place::new).collect();
         let rows = places.iter().map(|place| place.row.clone()).collect();
-        let board = server::Board { url: plan.url.clone(), rows, down: Arc::new(Notify::new()) };
+        let board = server::Board {
+            url: plan.url.clone(),
+            rows,
+            down: Arc::new(Notify::new()),
+            operations: Arc::default(),
+        };
         let control = server::Server::start(listener, board.clone());
         Ok(Self { plan, claim, places, control, board, context, recorder: None })
     }
@@ -146,6 +160,12 @@ impl Deployment {
             source,
         })?;
         self.recorder = Some(tokio::spawn(record.keep(self.context.clone())));
+        let members = self.places.iter().filter_map(Place::member).collect();
+        let steering = Steering::start(self.helms());
+        let operations =
+            Operations::new(members, steering, self.context.clone(), self.plan.rollout.clone());
+        // It is set here only, and this is called once.
+        let _ = self.board.operations.set(Arc::new(operations));
         Ok(())
     }
 
@@ -187,6 +207,24 @@ impl Deployment {
         let _ = socket::remove(folder);
         drop(self.claim);
         self.control.announce_stopped().await;
+    }
+
+    /// The processes that have others behind them.
+    fn helms(&self) -> Vec<Helm> {
+        let address = |name: &String| {
+            let process = self.plan.processes.iter().find(|process| process.name == *name);
+            process.map(|process| (name.clone(), process.address))
+        };
+        let balancers = self.places.iter().filter(|place| !place.upstreams.is_empty());
+        let helm = |place: &Place| Helm {
+            control_socket: self.plan.data_folder.balancer_socket(&place.row.borrow().name),
+            row: place.row.clone(),
+            behind: place.upstreams.iter().filter_map(address).collect(),
+            wanted: Default::default(),
+            told: Default::default(),
+            unheard: Notify::new(),
+        };
+        balancers.map(helm).collect()
     }
 
     async fn group_ready(&self, role: Role, deadline: Instant) -> Result<(), StartError> {
@@ -235,9 +273,24 @@ impl Place {
             state: State::Starting,
             restarts: 0,
             started_at: None,
+            faults: Vec::new(),
+            rotation: None,
         };
         let (sender, row) = watch::channel(process);
-        Self { role: planned.role, row, waiting: Some((planned, sender)), keeper: None }
+        let notes = sender.clone();
+        Self {
+            role: planned.role,
+            upstreams: planned.upstreams.clone(),
+            row,
+            notes,
+            waiting: Some((planned, sender)),
+            keeper: None,
+        }
+    }
+
+    fn member(&self) -> Option<Member> {
+        let orders = self.keeper.as_ref()?.orders();
+        Some(Member { row: self.notes.clone(), orders })
     }
 
     fn launch(&mut self, context: &Arc<Context>) {

@@ -1,6 +1,7 @@
 //! `ballast ps`: what runs where.
 //!
-//! Guarantees: the rows are those of the supervisor at this moment.
+//! Guarantees: the rows are those of the supervisor at this moment; whether a process is in
+//! rotation is what the balancer before it says at this moment.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -11,7 +12,8 @@ use fleet::process::{Process, Role};
 
 use crate::output::{self, Table};
 
-/// Show what runs where: role, region, zone, address, pid and state of every process.
+/// Show what runs where: role, region, zone, address, pid and state of every process, whether the
+/// balancer before it sends it requests, and the faults that have not ended.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -43,8 +45,10 @@ pub(crate) async fn run(args: PsArgs) -> anyhow::Result<ExitCode> {
 
 /// The processes as people read them: front door first, then each region from its balancer down.
 pub(crate) fn table(processes: &[Process]) -> Table {
-    let mut table =
-        Table::new(&["WHAT", "ROLE", "WHERE", "ADDRESS", "PID", "STATE", "RESTARTS", "SINCE"]);
+    let mut table = Table::new(&[
+        "WHAT", "ROLE", "WHERE", "ADDRESS", "PID", "STATE", "ROTATION", "FAULTS", "RESTARTS",
+        "SINCE",
+    ]);
     for process in top_down(processes) {
         let Process { name, role, address, state, restarts, .. } = process;
         let pid = process.pid.map_or_else(|| "-".to_owned(), |pid| pid.to_string());
@@ -55,6 +59,8 @@ pub(crate) fn table(processes: &[Process]) -> Table {
             address.to_string(),
             pid,
             state.to_string(),
+            rotation(process),
+            faults(process),
             restarts.to_string(),
             process.started_at.clone().unwrap_or_else(|| "-".to_owned()),
         ]);
@@ -82,4 +88,22 @@ pub(crate) fn top_down(processes: &[Process]) -> Vec<&Process> {
 pub(crate) fn place(process: &Process) -> String {
     let place = process.zone.as_ref().or(process.region.as_ref());
     place.cloned().unwrap_or_else(|| "-".to_owned())
+}
+
+/// What the balancer before it says: `in`, `out (ejected)`; `?` when it does not answer.
+fn rotation(process: &Process) -> String {
+    match &process.rotation {
+        Some(rotation) if rotation.in_use => "in".to_owned(),
+        Some(rotation) => format!("out ({})", rotation.state),
+        None if process.role == Role::FrontDoor => "-".to_owned(),
+        None => "?".to_owned(),
+    }
+}
+
+fn faults(process: &Process) -> String {
+    if process.faults.is_empty() {
+        return "-".to_owned();
+    }
+    let faults = process.faults.iter().map(|active| active.fault.to_string());
+    faults.collect::<Vec<_>>().join(", ")
 }

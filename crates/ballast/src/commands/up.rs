@@ -18,10 +18,10 @@ use fleet::data_folder::{self, DataFolder};
 use fleet::plan::{Plan, PlanOptions, Ports};
 use fleet::supervisor::{Claim, Deployment, EVENTS_MAX, ports};
 use fleet::topology::Topology;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 
 use crate::bank;
+use crate::leave::Leave;
 use crate::output;
 
 /// Start the whole deployment on this machine: front door, a balancer for each region, a server
@@ -126,29 +126,4 @@ fn plan(args: &UpArgs) -> anyhow::Result<Plan> {
     let executable = std::env::current_exe().context("could not find this program")?;
     let options = PlanOptions { data_folder, database, executable, ports };
     Ok(Plan::try_new(&topology, &options)?)
-}
-
-/// The ways to be asked to leave.
-struct Leave {
-    interrupt: Signal,
-    terminate: Signal,
-    hang_up: Signal,
-}
-
-impl Leave {
-    fn try_new() -> std::io::Result<Self> {
-        Ok(Self {
-            interrupt: signal(SignalKind::interrupt())?,
-            terminate: signal(SignalKind::terminate())?,
-            hang_up: signal(SignalKind::hangup())?,
-        })
-    }
-
-    async fn asked(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
-            _ = self.hang_up.recv() => {}
-        }
-    }
 }

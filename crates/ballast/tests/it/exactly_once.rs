@@ -82,7 +82,7 @@ async fn one_key_through_four_servers_and_the_front_door_moves_money_once() {
     assert_eq!(view.json()["balance"]["amount"], "10.00");
 }
 
-async fn open_account(base: &str, executive: &str, ssn: &str) -> String {
+pub(crate) async fn open_account(base: &str, executive: &str, ssn: &str) -> String {
     let customer = json!({
         "ssn": ssn, "name": "Ada", "address": "1 Way", "age": "36", "state": "NJ", "city": "Newark"
     });

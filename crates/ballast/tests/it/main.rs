@@ -12,5 +12,6 @@ mod browser;
 mod cli;
 mod deployment;
 mod exactly_once;
+mod faults;
 mod http;
 mod sessions;

@@ -15,10 +15,18 @@ use tokio::time::timeout;
 
 use super::{Request, Response, socket};
 use crate::data_folder::DataFolder;
+use crate::fault::{Fault, FaultReport};
 use crate::process::Process;
+use crate::roll::{RollRequest, RollStep, RollSummary};
 
 /// The supervisor answers from memory.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+
+/// A region has tens of processes; each balancer that does not answer costs a second.
+const FAULT_WITHIN: Duration = Duration::from_secs(60);
+
+/// One step of a roll: a drain, a start and a warm-up have their own limits below this.
+const STEP_WITHIN: Duration = Duration::from_secs(15 * 60);
 
 /// A stop takes at most 5 s; twice that means that the supervisor is stuck.
 const DOWN_WITHIN: Duration = Duration::from_secs(10);
@@ -123,11 +131,78 @@ impl Client {
         }
     }
 
+    /// Begins a fault on a process, a zone or a region, and returns when it is so. `lasting`: how
+    /// long, if it shall end by itself.
+    ///
+    /// # Errors
+    /// [`ControlError`]; refused when it can be done to no process of the target.
+    pub async fn fault(
+        &mut self,
+        fault: Fault,
+        target: &str,
+        lasting: Option<Duration>,
+    ) -> Result<FaultReport, ControlError> {
+        let for_ms = lasting.map(|time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
+        let target = target.to_owned();
+        self.report(&Request::Fault { fault, target, for_ms }).await
+    }
+
+    /// Ends every fault of a target, or of everything.
+    ///
+    /// # Errors
+    /// [`ControlError`].
+    pub async fn heal(&mut self, target: Option<&str>) -> Result<FaultReport, ControlError> {
+        self.report(&Request::Heal { target: target.map(str::to_owned) }).await
+    }
+
+    /// Replaces processes one by one. `on_step` hears of every step; when `stop` is ready the
+    /// process at hand is finished and the roll ends. That it ended halfway is in the summary.
+    ///
+    /// # Errors
+    /// [`ControlError`]; refused when it does not begin.
+    pub async fn roll(
+        mut self,
+        request: RollRequest,
+        mut on_step: impl FnMut(&RollStep),
+        stop: impl Future<Output = ()>,
+    ) -> Result<RollSummary, ControlError> {
+        self.send(&Request::Roll(request)).await?;
+        let mut stop = std::pin::pin!(stop);
+        let mut is_asked_to_stop = false;
+        let (read, mut write) = self.stream.into_inner().into_split();
+        let mut lines = BufReader::new(read).lines();
+        loop {
+            let heard = tokio::select! {
+                heard = timeout(STEP_WITHIN, lines.next_line()) => heard,
+                () = &mut stop, if !is_asked_to_stop => {
+                    is_asked_to_stop = true;
+                    write.shutdown().await?;
+                    continue;
+                }
+            };
+            let Ok(line) = heard else {
+                return Err(ControlError::Silent { after: STEP_WITHIN });
+            };
+            let end = || io::Error::from(io::ErrorKind::UnexpectedEof);
+            let line = line?.ok_or_else(end)?;
+            match serde_json::from_str(&line).map_err(io::Error::from)? {
+                Response::Rolling { step } => on_step(&step),
+                Response::Rolled { summary } => return Ok(summary),
+                other => return Err(unexpected(other)),
+            }
+        }
+    }
+
+    async fn report(&mut self, request: &Request) -> Result<FaultReport, ControlError> {
+        match self.ask(request, FAULT_WITHIN).await? {
+            Response::Done { report } => Ok(report),
+            other => Err(unexpected(other)),
+        }
+    }
+
     async fn ask(&mut self, request: &Request, within: Duration) -> Result<Response, ControlError> {
         let talk = async {
-            let mut line = serde_json::to_vec(request).map_err(io::Error::from)?;
-            line.push(b'\n');
-            self.stream.write_all(&line).await?;
+            self.send(request).await?;
             let mut answer = String::new();
             if self.stream.read_line(&mut answer).await? == 0 {
                 return Err(io::Error::from(io::ErrorKind::UnexpectedEof));
@@ -139,14 +214,22 @@ impl Client {
             Err(_) => Err(ControlError::Silent { after: within }),
         }
     }
+
+    async fn send(&mut self, request: &Request) -> io::Result<()> {
+        let mut line = serde_json::to_vec(request)?;
+        line.push(b'\n');
+        self.stream.write_all(&line).await
+    }
 }
 
 fn unexpected(response: Response) -> ControlError {
     let reason = match response {
         Response::Refused { reason } => reason,
-        Response::Processes { .. } | Response::Stopped => {
-            "its answer belongs to another question".to_owned()
-        }
+        Response::Processes { .. }
+        | Response::Stopped
+        | Response::Done { .. }
+        | Response::Rolling { .. }
+        | Response::Rolled { .. } => "its answer belongs to another question".to_owned(),
     };
     ControlError::Refused { reason }
 }

@@ -6,7 +6,7 @@
 //! Deliberately not here: stopping; `down` is passed on to the supervisor.
 
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
@@ -16,7 +16,11 @@ use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
 use super::{Request, Response};
+use crate::fault::FaultReport;
 use crate::process::Process;
+use crate::roll::RollRequest;
+use crate::supervisor::operations::{OperationError, Operations, rotation};
+use crate::supervisor::roll::Audience;
 
 /// A request is a short line; a fault with all its arguments stays far below this.
 const REQUEST_BYTES_MAX: u64 = 16 * 1024;
@@ -36,11 +40,17 @@ pub(crate) struct Board {
     pub(crate) url: String,
     pub(crate) rows: Vec<watch::Receiver<Process>>,
     pub(crate) down: Arc<Notify>,
+    /// Empty until everything is ready.
+    pub(crate) operations: Arc<OnceLock<Arc<Operations>>>,
 }
 
 impl Board {
     pub(crate) fn processes(&self) -> Vec<Process> {
         self.rows.iter().map(|row| row.borrow().clone()).collect()
+    }
+
+    fn operations(&self) -> Result<&Arc<Operations>, OperationError> {
+        self.operations.get().ok_or(OperationError::Starting)
     }
 }
 
@@ -115,7 +125,8 @@ async fn converse(
         }
         match serde_json::from_str(&line) {
             Ok(Request::Ps) => {
-                let processes = board.processes();
+                let mut processes = board.processes();
+                rotation::fill(&mut processes).await;
                 let url = board.url.clone();
                 let supervisor = std::process::id();
                 say(&mut stream, &Response::Processes { supervisor, url, processes }).await?;
@@ -131,12 +142,77 @@ async fn converse(
                 stream.read_to_end(&mut rest).await?;
                 return Ok(());
             }
+            Ok(Request::Fault { fault, target, for_ms }) => {
+                let done = match board.operations() {
+                    Ok(operations) => operations.fault(fault, &target, for_ms).await,
+                    Err(error) => Err(error),
+                };
+                say(&mut stream, &outcome(done)).await?;
+            }
+            Ok(Request::Heal { target }) => {
+                let done = match board.operations() {
+                    Ok(operations) => operations.heal(target.as_deref()).await,
+                    Err(error) => Err(error),
+                };
+                say(&mut stream, &outcome(done)).await?;
+            }
+            Ok(Request::Roll(request)) => {
+                match board.operations() {
+                    Ok(operations) => roll(&mut stream, operations, request).await?,
+                    Err(error) => {
+                        say(&mut stream, &Response::Refused { reason: error.to_string() }).await?;
+                    }
+                }
+                return Ok(());
+            }
             Err(error) => {
                 let reason = format!("this is not a request it knows ({error})");
                 say(&mut stream, &Response::Refused { reason }).await?;
                 return Ok(());
             }
         }
+    }
+}
+
+/// Tells the steps of a roll as they come. Whoever asked for it and hangs up ends it, after the
+/// process at hand.
+async fn roll(
+    stream: &mut BufReader<UnixStream>,
+    operations: &Arc<Operations>,
+    request: RollRequest,
+) -> io::Result<()> {
+    let (sender, mut steps) = mpsc::unbounded_channel();
+    let (stop, is_asked_to_stop) = watch::channel(false);
+    let operations = operations.clone();
+    // A task of its own: what goes wrong with the connection must not leave a server drained.
+    let rolling = tokio::spawn(async move {
+        let audience = Audience { steps: sender, is_asked_to_stop };
+        operations.roll(&request, &audience).await
+    });
+    let mut rest = Vec::new();
+    loop {
+        tokio::select! {
+            step = steps.recv() => match step {
+                Some(step) => say(stream, &Response::Rolling { step }).await?,
+                None => break,
+            },
+            _ = stream.read_to_end(&mut rest), if !*stop.borrow() => {
+                stop.send_replace(true);
+            }
+        }
+    }
+    let response = match rolling.await {
+        Ok(Ok(summary)) => Response::Rolled { summary },
+        Ok(Err(error)) => Response::Refused { reason: error.to_string() },
+        Err(_) => Response::Refused { reason: "the roll broke off".to_owned() },
+    };
+    say(stream, &response).await
+}
+
+fn outcome(done: Result<FaultReport, OperationError>) -> Response {
+    match done {
+        Ok(report) => Response::Done { report },
+        Err(error) => Response::Refused { reason: error.to_string() },
     }
 }
 

@@ -1,9 +1,9 @@
-//! The control socket's path.
+//! The paths of control sockets: the supervisor's own, and those of balancers.
 //!
 //! Guarantees: data folders may lie as deep as the file system allows. An address of a Unix socket
 //! holds 107 bytes (unix(7)); a longer path is reached through `/proc/self/fd`, which is short.
 //!
-//! Deliberately not here: what is said on the socket.
+//! Deliberately not here: what is said on the sockets.
 
 use std::fs::{self, File, Permissions};
 use std::io;
@@ -23,7 +23,7 @@ const ADDRESS_BYTES_MAX: usize = 107;
 pub(crate) fn listen(folder: &DataFolder) -> io::Result<UnixListener> {
     remove(folder)?;
     let listener = {
-        let address = Address::of(folder)?;
+        let address = Address::of(&folder.control_socket())?;
         UnixListener::bind(address.path())?
     };
     fs::set_permissions(folder.control_socket(), Permissions::from_mode(0o600))?;
@@ -32,13 +32,18 @@ pub(crate) fn listen(folder: &DataFolder) -> io::Result<UnixListener> {
 
 /// Connects to the supervisor.
 pub(crate) async fn connect(folder: &DataFolder) -> io::Result<UnixStream> {
-    let address = Address::of(folder)?;
+    connect_to(&folder.control_socket()).await
+}
+
+/// Connects to any socket.
+pub(crate) async fn connect_to(path: &Path) -> io::Result<UnixStream> {
+    let address = Address::of(path)?;
     UnixStream::connect(address.path()).await
 }
 
 /// Whether somebody listens.
 pub(crate) fn is_answered(folder: &DataFolder) -> bool {
-    Address::of(folder)
+    Address::of(&folder.control_socket())
         .and_then(|address| std::os::unix::net::UnixStream::connect(address.path()))
         .is_ok()
 }
@@ -58,12 +63,11 @@ struct Address {
 }
 
 impl Address {
-    fn of(folder: &DataFolder) -> io::Result<Self> {
-        let path = folder.control_socket();
+    fn of(path: &Path) -> io::Result<Self> {
         if path.as_os_str().as_bytes().len() <= ADDRESS_BYTES_MAX {
-            return Ok(Self { path, _folder: None });
+            return Ok(Self { path: path.to_owned(), _folder: None });
         }
-        let open = File::open(folder.root())?;
+        let open = File::open(path.parent().unwrap_or(Path::new("/")))?;
         let name = path.file_name().unwrap_or_default();
         let path = Path::new("/proc/self/fd").join(open.as_raw_fd().to_string()).join(name);
         Ok(Self { path, _folder: Some(open) })

@@ -123,6 +123,7 @@ fn common(
         "upstreams": upstreams,
         "health": health,
         "access_log": options.data_folder.access_log_file(&process.name),
+        "control_socket": options.data_folder.balancer_socket(&process.name),
         "threads": 1,
         "drain_seconds": topology.drain_seconds,
         "exit_with_parent": true,

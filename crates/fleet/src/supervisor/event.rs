@@ -32,8 +32,8 @@ pub enum EventKind {
     Died {
         /// How, in words: `exit status 1`, `killed by SIGKILL`.
         how: String,
-        /// When it will be started again.
-        restart_in: Duration,
+        /// When it will be started again; a fault may keep it down.
+        restart_in: Option<Duration>,
     },
     /// It died again and again without doing its work.
     CrashLooping {
@@ -48,6 +48,11 @@ pub enum EventKind {
         pid: u32,
         /// How often by now.
         restarts: u32,
+    },
+    /// A new process has taken its place, as was asked for.
+    Replaced {
+        /// The new process id.
+        pid: u32,
     },
     /// It was told to leave, and left.
     Stopped,

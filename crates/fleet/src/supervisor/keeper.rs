@@ -1,17 +1,24 @@
-//! One process and the task that keeps it: starts it, waits for it, starts it again, ends it.
+//! One process and the task that keeps it: starts it, waits for it, starts it again, ends it, and
+//! does to it what faults and rolling replacement ask for.
 //!
 //! Guarantees: the child is signalled and waited for in this task only, so a signal never meets a
 //! process id that has been given to somebody else; the child's standard input stays open exactly
 //! as long as the supervisor lives; the child is in a process group of its own, so Ctrl-C in the
-//! terminal reaches the supervisor alone.
+//! terminal reaches the supervisor alone. The group is in the supervisor's session, so when the
+//! supervisor dies it is orphaned, and the kernel sends SIGHUP and SIGCONT to what is frozen in it
+//! (POSIX, `_exit`, "Consequences of Process Termination"): nobody stays frozen behind it.
+//!
+//! A freeze is over when its process dies; "kept down" outlives the process by its nature.
 //!
 //! Deliberately not here: the order between processes (`supervisor`), the pace (`backoff`).
+
+mod attend;
+mod order;
 
 use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
-use std::pin::pin;
 use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,15 +26,24 @@ use std::time::Duration;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tokio::process::{Child, ChildStdin, Command};
-use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout_at};
+
+pub(crate) use order::OrderError;
+pub(super) use order::{Deed, Orders};
 
 use super::backoff::{Backoff, CRASH_LOOP_DEATHS};
-use super::{Event, EventKind, log_tail, ready};
+use super::{Event, EventKind, log_tail};
 use crate::data_folder::DataFolder;
+use crate::fault::{ActiveFault, Fault};
 use crate::plan::PlannedProcess;
 use crate::process::{Process, State};
+use attend::End;
+use order::{Order, Reply};
+
+/// Orders that may wait; who sends them waits for the answer.
+const ORDERS_MAX: usize = 16;
 
 /// What all keepers of a deployment share.
 #[derive(Debug)]
@@ -42,7 +58,7 @@ pub(super) struct Context {
 /// The handle of the task.
 #[derive(Debug)]
 pub(super) struct Keeper {
-    stop: oneshot::Sender<Instant>,
+    orders: Orders,
     task: JoinHandle<()>,
 }
 
@@ -52,15 +68,22 @@ impl Keeper {
         row: watch::Sender<Process>,
         context: Arc<Context>,
     ) -> Self {
-        let (stop, told) = oneshot::channel();
-        let life = Life { planned, row, context, told, backoff: Backoff::default() };
-        Self { stop, task: tokio::spawn(life.live()) }
+        let (orders, told) = mpsc::channel(ORDERS_MAX);
+        let backoff = Backoff::default();
+        let life =
+            Life { planned, row, context, told, backoff, is_kept_down: false, replacing: None };
+        Self { orders: Orders(orders), task: tokio::spawn(life.live()) }
+    }
+
+    /// Where to ask for more than the end.
+    pub(super) fn orders(&self) -> Orders {
+        self.orders.clone()
     }
 
     /// Ends the process: politely, and by force at the given time. Returns when it is gone.
     pub(super) async fn stop(self, kill_at: Instant) {
         // When the task is gone already, so is its process.
-        let _ = self.stop.send(kill_at);
+        let _ = self.orders.0.send(Order::Stop(kill_at)).await;
         let _ = self.task.await;
     }
 }
@@ -69,8 +92,11 @@ struct Life {
     planned: PlannedProcess,
     row: watch::Sender<Process>,
     context: Arc<Context>,
-    told: oneshot::Receiver<Instant>,
+    told: mpsc::Receiver<Order>,
     backoff: Backoff,
+    is_kept_down: bool,
+    /// Who waits for the new process of a replacement.
+    replacing: Option<Reply>,
 }
 
 /// A child and what keeps it alive.
@@ -82,41 +108,49 @@ struct Running {
     born: Instant,
 }
 
-enum End {
-    /// It was told to leave.
-    Stopped,
-    /// It left by itself, after having been ready for this long.
-    Died { how: String, service: Duration },
+/// How the time between two processes ends.
+enum Rest {
+    Start,
+    Stop,
 }
 
 impl Life {
     async fn live(mut self) {
         loop {
             let born = Instant::now();
-            let end = match self.spawn() {
-                Ok(running) => self.attend(running).await,
+            let end = match self.spawn(&[]) {
+                Ok(running) => {
+                    self.announce(running.child.id());
+                    self.attend(running).await
+                }
                 Err(error) => {
                     let how = format!("it could not be started: {error}");
                     End::Died { how, service: Duration::ZERO }
                 }
             };
-            let End::Died { how, service } = end else { break };
-            let delay = self.bury(how, born.elapsed(), service);
-            tokio::select! {
-                () = sleep(delay) => {}
-                _ = &mut self.told => break,
+            let wake = match end {
+                End::Stopped => break,
+                End::Replaced => Instant::now(),
+                End::Died { how, service } => {
+                    self.fail_replacement(&how);
+                    Instant::now() + self.bury(how, born.elapsed(), service)
+                }
+            };
+            if let Rest::Stop = self.rest(wake).await {
+                break;
             }
         }
         self.change(|row| (row.pid, row.state) = (None, State::Stopped));
         self.tell(EventKind::Stopped);
     }
 
-    fn spawn(&self) -> io::Result<Running> {
+    fn spawn(&self, more: &[&str]) -> io::Result<Running> {
         let log = self.context.data_folder.log_file(&self.planned.name);
         let log = OpenOptions::new().create(true).append(true).open(log)?;
         let mut note = log.try_clone()?;
         let mut child = Command::new(&self.context.executable)
             .args(&self.planned.arguments)
+            .args(more)
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(log)
@@ -129,16 +163,16 @@ impl Life {
                 let _ = writeln!(note, "could not start {program}: {error}");
             })?;
         let lifeline = child.stdin.take();
-        self.announce(child.id());
         Ok(Running { child, _lifeline: lifeline, born: Instant::now() })
     }
 
     fn announce(&self, pid: Option<u32>) {
         let is_first = self.row.borrow().started_at.is_none();
+        let is_replacement = self.replacing.is_some();
         self.change(|row| {
             row.pid = pid;
             row.started_at = Some(format!("{:.3}", jiff::Timestamp::now()));
-            if !is_first {
+            if !is_first && !is_replacement {
                 row.restarts = row.restarts.saturating_add(1);
             }
             // A process in a crash loop is called so until it is ready.
@@ -148,49 +182,79 @@ impl Life {
         });
         let pid = pid.unwrap_or_default();
         let restarts = self.row.borrow().restarts;
-        self.tell(match is_first {
-            true => EventKind::Started { pid },
-            false => EventKind::Restarted { pid, restarts },
+        self.tell(match (is_first, is_replacement) {
+            (true, _) => EventKind::Started { pid },
+            (false, true) => EventKind::Replaced { pid },
+            (false, false) => EventKind::Restarted { pid, restarts },
         });
     }
 
-    /// Waits for its readiness, its death, or the word to end it.
-    async fn attend(&mut self, mut running: Running) -> End {
-        let mut ready_at = None;
-        let ready_path = self.planned.ready_path.clone();
-        let mut readiness = pin!(ready::wait(self.planned.address, &ready_path));
+    /// The time without a process: until `wake`, or until it is revived.
+    async fn rest(&mut self, wake: Instant) -> Rest {
         loop {
-            tokio::select! {
-                status = running.child.wait() => {
-                    let how = status.map_or_else(|error| error.to_string(), describe);
-                    let service = ready_at.map_or(Duration::ZERO, |at: Instant| at.elapsed());
-                    return End::Died { how, service };
+            let order = tokio::select! {
+                () = sleep_until(wake), if !self.is_kept_down => return Rest::Start,
+                order = self.told.recv() => order,
+            };
+            let Some(Order::Do(deed, reply)) = order else { return Rest::Stop };
+            let answer = match deed {
+                Deed::Kill(Some(_)) if self.is_kept_down => Err(OrderError::KeptDown),
+                Deed::Kill(Some(fault)) => {
+                    self.keep_down(fault);
+                    Ok(jiff::Timestamp::now())
                 }
-                () = &mut readiness, if ready_at.is_none() => {
-                    ready_at = Some(Instant::now());
-                    self.change(|row| row.state = State::Running);
-                    self.tell(EventKind::Ready { after: running.born.elapsed() });
+                Deed::Revive if self.is_kept_down => {
+                    self.revive();
+                    Ok(jiff::Timestamp::now())
                 }
-                told = &mut self.told => {
-                    // An error means that the deployment was dropped without a stop.
-                    end(running.child, told.unwrap_or_else(|_| Instant::now())).await;
-                    return End::Stopped;
-                }
+                _ => Err(OrderError::NotRunning),
+            };
+            // Who asked may have hung up; the deed is done all the same.
+            let _ = reply.send(answer);
+            if self.is_kept_down {
+                self.change(|row| row.state = State::Down);
             }
         }
     }
 
+    fn keep_down(&mut self, fault: ActiveFault) {
+        self.is_kept_down = true;
+        self.change(|row| row.faults.push(fault));
+    }
+
+    fn revive(&mut self) {
+        self.is_kept_down = false;
+        self.end_fault(|fault| matches!(fault, Fault::Kill { .. }));
+        self.change(|row| row.state = State::Restarting);
+    }
+
+    fn end_fault(&self, is_over: impl Fn(&Fault) -> bool) {
+        self.change(|row| row.faults.retain(|active| !is_over(&active.fault)));
+    }
+
     fn bury(&mut self, how: String, life: Duration, service: Duration) -> Duration {
         let step = self.backoff.died(life, service);
-        let state = if step.is_crash_loop { State::CrashLooping } else { State::Restarting };
+        let state = match (self.is_kept_down, step.is_crash_loop) {
+            (true, _) => State::Down,
+            (false, true) => State::CrashLooping,
+            (false, false) => State::Restarting,
+        };
         self.change(|row| (row.pid, row.state) = (None, state));
-        self.tell(EventKind::Died { how, restart_in: step.delay });
+        self.end_fault(|fault| *fault == Fault::Freeze);
+        let restart_in = (!self.is_kept_down).then_some(step.delay);
+        self.tell(EventKind::Died { how, restart_in });
         if step.deaths == CRASH_LOOP_DEATHS {
             let log = self.context.data_folder.log_file(&self.planned.name);
             let log_tail = log_tail::read(&log);
             self.tell(EventKind::CrashLooping { deaths: step.deaths, log_tail });
         }
         step.delay
+    }
+
+    fn fail_replacement(&mut self, how: &str) {
+        if let Some(reply) = self.replacing.take() {
+            let _ = reply.send(Err(OrderError::NewDied { how: how.to_owned() }));
+        }
     }
 
     fn change(&self, change: impl FnOnce(&mut Process)) {

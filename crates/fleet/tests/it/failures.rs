@@ -4,6 +4,8 @@ use std::net::TcpListener;
 use std::process::Stdio;
 use std::time::Duration;
 
+use fleet::control::Client;
+use fleet::fault::Fault;
 use fleet::local::LocalDeployment;
 use fleet::process::State;
 use fleet::supervisor::{Claim, Deployment, EVENTS_MAX, EventKind};
@@ -12,7 +14,7 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;
 use tokio::sync::mpsc;
 
-use crate::harness::{Site, fake_child, is_gone, pids, row, signal, until};
+use crate::harness::{Site, fake_child, is_gone, pids, row, signal, state, until};
 
 #[tokio::test]
 async fn a_port_in_use_is_named_before_anything_starts() {
@@ -116,7 +118,7 @@ async fn a_crash_loop_is_reported_and_survived() {
 }
 
 #[tokio::test]
-async fn children_leave_when_the_supervisor_is_killed() {
+async fn children_leave_when_the_supervisor_is_killed_also_frozen_ones() {
     let site = Site::new();
     let ports: Vec<String> = site.ports.iter().map(u16::to_string).collect();
     let mut supervisor = Command::new(fake_child())
@@ -131,6 +133,12 @@ async fn children_leave_when_the_supervisor_is_killed() {
     let local = LocalDeployment::read(&site.data()).unwrap();
     let pids = pids(&local.processes);
     assert_eq!(pids.len(), 7);
+    // Nobody could thaw these later.
+    let mut client = Client::connect(&site.data()).await.unwrap();
+    client.fault(Fault::Freeze, "east", None).await.unwrap();
+    client.fault(Fault::Freeze, "front-door", None).await.unwrap();
+    let frozen = || pids.iter().filter(|pid| state(**pid) == Some('T')).count();
+    until("four are frozen", || async { frozen() == 4 }).await;
     supervisor.kill().await.unwrap();
 
     assert!(LocalDeployment::read(&site.data()).is_err(), "its file is stale");

@@ -7,11 +7,15 @@ mod control;
 #[cfg(test)]
 mod failures;
 #[cfg(test)]
+mod faults;
+#[cfg(test)]
 mod harness;
 #[cfg(test)]
 mod link;
 #[cfg(test)]
 mod plan;
+#[cfg(test)]
+mod roll;
 #[cfg(test)]
 mod schema;
 #[cfg(test)]

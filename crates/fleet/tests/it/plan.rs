@@ -70,6 +70,7 @@ fn the_balancer_config() {
         "health": { "path": "/livez", "interval_ms": 5000, "timeout_ms": 2000,
                     "healthy_threshold": 2, "unhealthy_threshold": 2 },
         "access_log": "/data/logs/ALB-west.access.log", "threads": 1, "drain_seconds": 5,
+        "control_socket": "/data/run/ALB-west.sock",
         "exit_with_parent": true,
     });
     assert_eq!(config(&plan(Ports::AsWritten).unwrap(), "ALB-west"), expected);
@@ -89,6 +90,7 @@ fn the_front_door_config() {
         "health": { "path": "/readyz", "interval_ms": 1000, "timeout_ms": 800,
                     "healthy_threshold": 2, "unhealthy_threshold": 3, "return_after_ms": 60_000 },
         "access_log": "/data/logs/front-door.access.log", "threads": 1, "drain_seconds": 5,
+        "control_socket": "/data/run/front-door.sock",
         "exit_with_parent": true,
     });
     assert_eq!(config(&plan(Ports::AsWritten).unwrap(), "front-door"), expected);

@@ -11,7 +11,8 @@ use fleet::control::Client;
 use fleet::detach::Detached;
 use tokio::io::{stderr, stdout};
 
-use super::{Leave, UpArgs};
+use super::UpArgs;
+use crate::leave::Leave;
 
 /// The deployment could not run; the supervisor has said why.
 const COULD_NOT_RUN: u8 = 2;

@@ -44,7 +44,7 @@ pub(super) async fn follow(mut events: mpsc::Receiver<Event>) {
     while let Some(Event { name, kind }) = events.recv().await {
         match kind {
             EventKind::Started { .. } | EventKind::Stopped => {}
-            EventKind::Restarted { pid, .. } => {
+            EventKind::Restarted { pid, .. } | EventKind::Replaced { pid } => {
                 restarted.insert(name, pid);
             }
             EventKind::Ready { after } => {
@@ -57,8 +57,11 @@ pub(super) async fn follow(mut events: mpsc::Receiver<Event>) {
                 }
             }
             EventKind::Died { how, restart_in } => {
-                let pause = restart_in.as_millis();
-                output::note(&format!("{name} died ({how}); it is started again in {pause} ms"));
+                let then = match restart_in {
+                    Some(pause) => format!("it is started again in {} ms", pause.as_millis()),
+                    None => "it is kept down until `ballast fault heal`".to_owned(),
+                };
+                output::note(&format!("{name} died ({how}); {then}"));
             }
             EventKind::CrashLooping { deaths, log_tail } => {
                 output::note(&format!(

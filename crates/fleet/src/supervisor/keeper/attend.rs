@@ -1,0 +1,222 @@
+//! The time of a process between its start and its end.
+//!
+//! Guarantees: whatever is under way (a replacement, a take-over), the order to stop is obeyed at
+//! once, and the death of the process is noticed.
+//!
+//! Deliberately not here: the time without a process (`keeper`).
+
+use std::pin::pin;
+use std::process::ExitStatus;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use nix::sys::signal::Signal;
+use tokio::time::{Instant, sleep_until};
+
+use super::order::{Deed, Order, OrderError, Reply};
+use super::{Life, Running, describe, end, signal};
+use crate::fault::{ActiveFault, Fault};
+use crate::process::State;
+use crate::supervisor::{EventKind, ready};
+
+/// How the time with a process ended.
+pub(super) enum End {
+    /// It was told to leave for good.
+    Stopped,
+    /// It was told to leave for a new one.
+    Replaced,
+    /// It left by itself, after having been ready for this long.
+    Died { how: String, service: Duration },
+}
+
+/// What happened next.
+enum Step {
+    Left(std::io::Result<ExitStatus>),
+    SuccessorLeft(std::io::Result<ExitStatus>),
+    Ready,
+    Late,
+    Told(Option<Order>),
+}
+
+/// A process while it is attended.
+struct Shift {
+    running: Running,
+    ready_at: Option<Instant>,
+    is_frozen: bool,
+    /// It has been told to leave for a new one, and is ended by force then.
+    leaving: Option<(Instant, Reply)>,
+    successor: Option<Successor>,
+}
+
+/// The process that takes over.
+struct Successor {
+    running: Running,
+    deadline: Instant,
+    within: Duration,
+    reply: Reply,
+}
+
+impl Life {
+    /// Waits for its readiness, its death, or the word to end it, and carries out orders.
+    pub(super) async fn attend(&mut self, running: Running) -> End {
+        let (leaving, successor) = (None, None);
+        let mut shift = Shift { running, ready_at: None, is_frozen: false, leaving, successor };
+        let ready_path = self.planned.ready_path.clone();
+        let mut readiness = pin!(ready::wait(self.planned.address, &ready_path));
+        loop {
+            let deadline = shift.deadline();
+            let step = tokio::select! {
+                status = shift.running.child.wait() => Step::Left(status),
+                status = wait(shift.successor.as_mut()) => Step::SuccessorLeft(status),
+                () = &mut readiness, if shift.ready_at.is_none() => Step::Ready,
+                () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => {
+                    Step::Late
+                }
+                told = self.told.recv() => Step::Told(told),
+            };
+            match step {
+                Step::Left(status) => {
+                    let Some(successor) = shift.successor.take() else {
+                        return self.left(shift, status);
+                    };
+                    // Its successor has the sockets; it counts when it says that it is ready.
+                    self.replacing = Some(successor.reply);
+                    self.announce(successor.running.child.id());
+                    (shift.running, shift.ready_at) = (successor.running, None);
+                    shift.is_frozen = false;
+                    readiness.set(ready::wait(self.planned.address, &ready_path));
+                }
+                Step::SuccessorLeft(status) => {
+                    if let Some(successor) = shift.successor.take() {
+                        let how = status.map_or_else(|error| error.to_string(), describe);
+                        let _ = successor.reply.send(Err(OrderError::NotTakenOver { how }));
+                    }
+                }
+                Step::Ready => self.ready(&mut shift),
+                Step::Late => late(&mut shift).await,
+                Step::Told(Some(Order::Do(deed, reply))) => self.obey(&mut shift, deed, reply),
+                Step::Told(Some(Order::Stop(kill_at))) => return stop(shift, kill_at).await,
+                // The deployment was dropped without a stop.
+                Step::Told(None) => return stop(shift, Instant::now()).await,
+            }
+        }
+    }
+
+    fn left(&mut self, shift: Shift, status: std::io::Result<ExitStatus>) -> End {
+        if let Some((_, reply)) = shift.leaving {
+            self.replacing = Some(reply);
+            self.end_fault(|fault| *fault == Fault::Freeze);
+            return End::Replaced;
+        }
+        let how = status.map_or_else(|error| error.to_string(), describe);
+        let service = shift.ready_at.map_or(Duration::ZERO, |at| at.elapsed());
+        End::Died { how, service }
+    }
+
+    fn ready(&mut self, shift: &mut Shift) {
+        shift.ready_at = Some(Instant::now());
+        self.change(|row| row.state = State::Running);
+        self.tell(EventKind::Ready { after: shift.running.born.elapsed() });
+        if let Some(reply) = self.replacing.take() {
+            let _ = reply.send(Ok(Timestamp::now()));
+        }
+    }
+
+    fn obey(&mut self, shift: &mut Shift, deed: Deed, reply: Reply) {
+        if shift.leaving.is_some() || shift.successor.is_some() {
+            let _ = reply.send(Err(OrderError::Replacing));
+            return;
+        }
+        let answer = match deed {
+            Deed::Kill(fault) => Ok(self.kill(shift, fault)),
+            Deed::Freeze(fault) => self.freeze(shift, fault),
+            Deed::Thaw => self.thaw(shift),
+            Deed::Revive => Err(OrderError::NotKeptDown),
+            Deed::Replace { leave_within } => {
+                signal(&shift.running.child, Signal::SIGTERM);
+                signal(&shift.running.child, Signal::SIGCONT);
+                shift.leaving = Some((Instant::now() + leave_within, reply));
+                return;
+            }
+            Deed::TakeOver { within } => match self.spawn(&["--take-over"]) {
+                Ok(running) => {
+                    let deadline = Instant::now() + within;
+                    shift.successor = Some(Successor { running, deadline, within, reply });
+                    return;
+                }
+                Err(error) => Err(OrderError::NotTakenOver { how: error.to_string() }),
+            },
+        };
+        // Who asked may have hung up; the deed is done all the same.
+        let _ = reply.send(answer);
+    }
+
+    fn kill(&mut self, shift: &Shift, fault: Option<ActiveFault>) -> Timestamp {
+        if let Some(fault) = fault {
+            self.keep_down(fault);
+        }
+        let at = Timestamp::now();
+        signal(&shift.running.child, Signal::SIGKILL);
+        at
+    }
+
+    fn freeze(&mut self, shift: &mut Shift, fault: ActiveFault) -> Result<Timestamp, OrderError> {
+        if shift.is_frozen {
+            return Err(OrderError::Frozen);
+        }
+        let at = Timestamp::now();
+        signal(&shift.running.child, Signal::SIGSTOP);
+        shift.is_frozen = true;
+        self.change(|row| row.faults.push(fault));
+        Ok(at)
+    }
+
+    fn thaw(&mut self, shift: &mut Shift) -> Result<Timestamp, OrderError> {
+        if !shift.is_frozen {
+            return Err(OrderError::NotFrozen);
+        }
+        let at = Timestamp::now();
+        signal(&shift.running.child, Signal::SIGCONT);
+        shift.is_frozen = false;
+        self.end_fault(|fault| *fault == Fault::Freeze);
+        Ok(at)
+    }
+}
+
+impl Shift {
+    fn deadline(&self) -> Option<Instant> {
+        let successor = self.successor.as_ref().map(|successor| successor.deadline);
+        self.leaving.as_ref().map(|(kill_at, _)| *kill_at).or(successor)
+    }
+}
+
+/// Waits for the end of a successor, and for ever when there is none.
+async fn wait(successor: Option<&mut Successor>) -> std::io::Result<ExitStatus> {
+    match successor {
+        Some(successor) => successor.running.child.wait().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// A process that does not leave is killed; a successor that does not take over too: the old one
+/// lets go of its sockets only when the new one is ready, and then leaves by its own limit.
+async fn late(shift: &mut Shift) {
+    if shift.leaving.is_some() {
+        // It cannot be refused, and the wait for the child sees its end.
+        let _ = shift.running.child.kill().await;
+    } else if let Some(mut successor) = shift.successor.take() {
+        let _ = successor.running.child.kill().await;
+        let within = successor.within;
+        let _ = successor.reply.send(Err(OrderError::TakeOverLate { within }));
+    }
+}
+
+async fn stop(shift: Shift, kill_at: Instant) -> End {
+    match shift.successor {
+        Some(successor) => {
+            tokio::join!(end(shift.running.child, kill_at), end(successor.running.child, kill_at));
+        }
+        None => end(shift.running.child, kill_at).await,
+    }
+    End::Stopped
+}
