@@ -65,6 +65,9 @@ pub struct Config {
     /// How long requests in flight may take after SIGTERM.
     #[serde(default = "five")]
     pub drain_seconds: u64,
+    /// Certificate and key for TLS towards clients; `null` speaks plain HTTP.
+    #[serde(default)]
+    pub tls: Option<TlsFiles>,
     /// Path of the Unix socket that takes commands (drain, move, take over); `null` for none.
     /// Whoever can connect to it commands this process, so only its owner can (mode 0600).
     #[serde(default)]
@@ -72,6 +75,16 @@ pub struct Config {
     /// Leave when standard input ends, because then the supervisor died.
     #[serde(default)]
     pub exit_with_parent: bool,
+}
+
+/// PEM files; SIGHUP reads them again.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TlsFiles {
+    /// The certificate, followed by those that lead to the authority.
+    pub certificate: PathBuf,
+    /// The private key; readable by its owner only.
+    pub key: PathBuf,
 }
 
 /// What the process stands for.

@@ -34,6 +34,16 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
+    /// A file of the certificate cannot be used.
+    #[error("`{field}` {}: {problem}", path.display())]
+    Tls {
+        /// The field of the configuration.
+        field: &'static str,
+        /// Its value.
+        path: PathBuf,
+        /// What is wrong with the file.
+        problem: String,
+    },
     /// The running process cannot be replaced; it goes on.
     #[error("cannot take over: {problem}; the running process goes on")]
     TakeOver {

@@ -41,6 +41,7 @@ pub fn run(config: Config, start: Start) -> Result<(), Error> {
 
 async fn serve(config: Config, start: Start) -> Result<(), Error> {
     let mut terminate = listen_for(SignalKind::terminate())?;
+    let mut hangup = listen_for(SignalKind::hangup())?;
     let mut interrupt = listen_for(SignalKind::interrupt())?;
     let parent = config.exit_with_parent.then(watch_parent).transpose()?;
     let (name, drain_seconds) = (config.name.clone(), config.drain_seconds);
@@ -60,10 +61,16 @@ async fn serve(config: Config, start: Start) -> Result<(), Error> {
             None => std::future::pending().await,
         }
     };
+    let reloads = async {
+        while hangup.recv().await.is_some() {
+            reload(&balancer);
+        }
+    };
     let replaced = tokio::select! {
         _ = terminate.recv() => false,
         _ = interrupt.recv() => false,
         () = balancer.asked_to_leave() => true,
+        () = reloads => false,
         () = parent_died => {
             tracing::warn!("the supervisor died, leaving at once");
             return Ok(());
@@ -77,6 +84,15 @@ async fn serve(config: Config, start: Start) -> Result<(), Error> {
     }
     tracing::info!("drained");
     Ok(())
+}
+
+fn reload(balancer: &Balancer) {
+    match balancer.reload_certificate() {
+        Ok(()) => tracing::info!("the certificate was read again"),
+        Err(error) => {
+            tracing::error!(error.message = %error, "the certificate before stays in use");
+        }
+    }
 }
 
 fn listen_for(kind: SignalKind) -> Result<Signal, Error> {

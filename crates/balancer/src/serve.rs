@@ -4,32 +4,28 @@
 //! [`Balancer::drain`] no connection is accepted and every request in flight had its time; a
 //! dropped [`Balancer`] is as good as dead: its connections are cut.
 
-use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use http::Request;
-use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::check;
-use crate::client::{self, Guard, Place, Tracked, UnderWay};
+use crate::client;
 use crate::config::Config;
+use crate::connection::{self, Phase, reached};
 use crate::control::socket::ControlSocket;
 use crate::control::{self, Control};
 use crate::error::Error;
 use crate::handover::{self, Predecessor};
 use crate::history;
-use crate::proxy::{self, Client, answer};
+use crate::proxy::answer;
 use crate::shared::Shared;
+use crate::tls::Tls;
 
 /// Connections that may wait to be accepted. 1,024: a second of a storm of new clients.
 const BACKLOG: i32 = 1_024;
@@ -40,16 +36,6 @@ const LAST_ACCEPTS: Duration = Duration::from_millis(20);
 /// How long a client connection without a request is kept while this process leaves for good.
 /// 300 ms: who sends one request after the other gets `Connection: close` and no broken request.
 const BETWEEN_REQUESTS: Duration = Duration::from_millis(300);
-
-/// How far this process is on its way out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Phase {
-    Serving,
-    /// No connection is accepted, and every answer is the last one of its connection.
-    Leaving,
-    /// Connections without a request are closed.
-    ClosingIdle,
-}
 
 /// A running balancer or front door.
 pub struct Balancer {
@@ -125,6 +111,14 @@ impl Balancer {
     #[must_use]
     pub fn is_ready(&self) -> bool {
         self.shared.is_ready()
+    }
+
+    /// Reads the certificate files again, for connections from now on. Nothing to do without TLS.
+    ///
+    /// # Errors
+    /// The files cannot be used; the certificate before stays in use.
+    pub fn reload_certificate(&self) -> Result<(), Error> {
+        self.shared.tls.as_ref().map_or(Ok(()), Tls::reload)
     }
 
     /// Takes a server out of the choice (or back in) without touching its requests in flight.
@@ -273,7 +267,7 @@ fn open(
     let guard = Open { shared: Arc::clone(shared) };
     let phase = phase.clone();
     connections.spawn(async move {
-        serve(stream, &place, &guard.shared, phase).await;
+        connection::serve(stream, &place, &guard.shared, phase).await;
         drop(guard);
     });
 }
@@ -287,44 +281,4 @@ impl Drop for Open {
     fn drop(&mut self) {
         self.shared.stats.connections_open.fetch_sub(1, Relaxed);
     }
-}
-
-/// The requests of one connection, one after the other.
-async fn serve(
-    stream: TcpStream,
-    place: &Place,
-    shared: &Arc<Shared>,
-    mut phase: watch::Receiver<Phase>,
-) {
-    let connection = place.connection();
-    let client = Arc::new(Client::new(connection.client(), "http"));
-    let service = service_fn(|request: Request<Incoming>| {
-        let under_way = UnderWay::new(connection);
-        let (shared, client) = (Arc::clone(shared), Arc::clone(&client));
-        let connection = Arc::clone(connection);
-        async move {
-            let answer = proxy::call(&shared, &client, &connection, request).await;
-            Ok::<_, Infallible>(answer.map(|body| Tracked::new(body, under_way)))
-        }
-    });
-    let stream = Guard::new(stream, Arc::clone(connection), shared.limits());
-    // Times are the guard's business.
-    let connection = http1::Builder::new()
-        .header_read_timeout(None)
-        .serve_connection(TokioIo::new(stream), service);
-    let mut connection = std::pin::pin!(connection);
-    tokio::select! {
-        // However it ended, there is nobody left to tell.
-        _ = connection.as_mut() => {}
-        () = reached(&mut phase, Phase::ClosingIdle) => {
-            connection.as_mut().graceful_shutdown();
-            let _ = connection.await;
-        }
-    }
-}
-
-/// Returns when the process is this far, or gone.
-async fn reached(phase: &mut watch::Receiver<Phase>, wanted: Phase) {
-    // An error says that the sender is gone, and the balancer with it.
-    let _ = phase.wait_for(|phase| *phase >= wanted).await;
 }

@@ -14,6 +14,7 @@ use crate::policy::{Moment, Policy, ServerSettings, Settings};
 use crate::proxy::Queue;
 use crate::stats::Stats;
 use crate::status::Cache;
+use crate::tls::Tls;
 use crate::upstream::Upstream;
 
 /// The state of one process.
@@ -22,6 +23,8 @@ pub(crate) struct Shared {
     pub(crate) upstreams: Vec<Upstream>,
     pub(crate) stats: Stats,
     pub(crate) access_log: Option<AccessLog>,
+    /// `None` speaks plain HTTP to clients.
+    pub(crate) tls: Option<Tls>,
     pub(crate) draining: AtomicBool,
     /// Bytes of bodies that are kept for a repeat.
     pub(crate) replay_bytes: AtomicU64,
@@ -58,6 +61,7 @@ impl Shared {
                 .collect(),
             stats: Stats::new(),
             access_log,
+            tls: config.tls.as_ref().map(Tls::open).transpose()?,
             draining: AtomicBool::new(false),
             replay_bytes: AtomicU64::new(0),
             queue: Queue::default(),

@@ -89,11 +89,19 @@ pub(super) fn normalize(request: &mut Parts) -> Result<(), Reason> {
     if let Some(authority) = request.uri.authority() {
         // The target names the host: RFC 9112 §3.2.2, RFC 9113 §8.3.1.
         let host = HeaderValue::from_str(authority.as_str()).map_err(|_| Reason::BadRequest)?;
+        let contradicts = request.headers.get_all(HOST).iter().any(|named| *named != host);
+        let has_user = authority.as_str().contains('@');
+        if request.version == Version::HTTP_2 && (contradicts || has_user) {
+            return Err(Reason::BadRequest);
+        }
         let target = request.uri.path_and_query().cloned();
         request.uri = Uri::from(target.unwrap_or_else(|| PathAndQuery::from_static("/")));
         request.headers.insert(HOST, host);
     }
-    if request.version == Version::HTTP_11 && !request.headers.contains_key(HOST) {
+    if request.headers.get_all(HOST).iter().nth(1).is_some() {
+        return Err(Reason::BadRequest);
+    }
+    if request.version != Version::HTTP_10 && !request.headers.contains_key(HOST) {
         return Err(Reason::BadRequest);
     }
     if request.version == Version::HTTP_2 {

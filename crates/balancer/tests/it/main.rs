@@ -16,3 +16,4 @@ mod seeing;
 mod sharing;
 mod slow;
 mod strict;
+mod tls;

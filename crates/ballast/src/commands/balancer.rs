@@ -19,13 +19,22 @@ pub(crate) struct BalancerArgs {
     /// running one then goes on
     #[arg(long)]
     take_over: bool,
+    /// Speak TLS with a certificate for localhost, 127.0.0.1 and ::1 that no authority has signed,
+    /// kept in this folder and made when there is none; for local use
+    #[arg(long, value_name = "FOLDER")]
+    tls_self_signed: Option<PathBuf>,
 }
 
 pub(crate) fn run(args: &BalancerArgs) -> anyhow::Result<ExitCode> {
     let text = std::fs::read_to_string(&args.config)
         .with_context(|| format!("could not read {}", args.config.display()))?;
-    let config = balancer::Config::parse(&text)
+    let mut config = balancer::Config::parse(&text)
         .with_context(|| format!("{} is not valid", args.config.display()))?;
+    if let Some(folder) = &args.tls_self_signed {
+        let files = balancer::self_signed(folder)
+            .with_context(|| format!("could not make a certificate in {}", folder.display()))?;
+        config.tls = Some(files);
+    }
     process::log_to_stderr();
     let start = if args.take_over { balancer::Start::TakeOver } else { balancer::Start::Fresh };
     balancer::run(config, start)?;
