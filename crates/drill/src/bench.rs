@@ -9,6 +9,7 @@
 //! The client runs on one thread of its own: more would take cores from the bank.
 
 mod accounts;
+pub mod balancer;
 mod measure;
 mod names;
 mod processes;

@@ -93,6 +93,12 @@ impl Call {
         Self { method, path, token, key: None, body: Bytes::new(), repeatable: true }
     }
 
+    /// Reads something that needs no token.
+    pub fn anonymous_get(path: impl Into<String>) -> Self {
+        let (method, path) = (Method::GET, path.into());
+        Self { method, path, token: None, key: None, body: Bytes::new(), repeatable: true }
+    }
+
     /// Moves money, or does anything else that has an idempotency key: safe to repeat.
     pub fn keyed(
         path: impl Into<String>,
@@ -180,17 +186,22 @@ impl Client {
         Self { address, timeout, link: None }
     }
 
+    /// Closes the connection; the next request opens a new one.
+    pub fn hang_up(&mut self) {
+        self.link = None;
+    }
+
     /// Sends once.
     ///
     /// # Errors
     /// When no whole answer came. What the bank did is then unknown, except for
     /// [`SendError::Connect`]: then it got nothing.
     pub async fn send(&mut self, call: &Call) -> Result<Answer, SendError> {
-        let taken = self.link.take();
+        let taken = self.link.take().and_then(Link::if_usable);
         let exchange = async {
             let mut link = match taken {
-                Some(link) if link.is_usable() => link,
-                _ => Link::open(&self.address).await?,
+                Some(link) => link,
+                None => Link::open(&self.address).await?,
             };
             let answer = link.exchange(request(&self.address, call)?).await?;
             Ok((link, answer))

@@ -1,11 +1,13 @@
 //! `ballast bench`: measure the bank.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context;
-use clap::{Args, ValueEnum};
-use drill::bench::{BenchOptions, Workload, compare_unknown};
+use clap::{Args, Subcommand, ValueEnum};
+use drill::bench::balancer::{BalancerOptions, Scenario};
+use drill::bench::{BenchOptions, Workload, balancer, compare_unknown};
 use drill::target::{SignIn, Target};
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -35,11 +37,16 @@ Examples:
   ballast bench logins --clients 8 --while-views 64 --user C00000003
   ballast bench logins --compare-unknown           do unknown users take the same time?
 
+  ballast bench balancer kill                      a server dies under load; see its --help
+
 Exit codes: 0 fine, 1 a request failed (or the times differ), 2 could not measure.")]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub(crate) struct BenchArgs {
+    #[command(subcommand)]
+    special: Option<Special>,
     /// What to ask of the bank
-    #[arg(value_enum)]
-    workload: WorkloadArg,
+    #[arg(value_enum, required = true)]
+    workload: Option<WorkloadArg>,
 
     /// Requests under way at the same time [default: 64; 8 for batch and logins]
     #[arg(
@@ -96,6 +103,62 @@ pub(crate) struct BenchArgs {
     target: TargetArgs,
 }
 
+#[derive(Subcommand)]
+enum Special {
+    Balancer(BalancerArgs),
+}
+
+/// Break the deployment under load and hold what clients saw against the bars.
+///
+/// The load is an open loop: 70 % views, 30 % transfers with a key, one request in twenty on a
+/// connection of its own, nothing repeated by the client; each time counts from the moment at
+/// which the request was due. What was broken is healed at the end. The bars, and the figures of a
+/// quiet machine, are in docs/balancer.md.
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  ballast bench balancer kill          SIGKILL to a server at 300 requests/s
+  ballast bench balancer roll --rate 700
+  ballast bench balancer overload      finds the peak first, then offers twice as much
+
+Exit codes: 0 every bar is met, 1 one is missed, 2 could not measure.")]
+struct BalancerArgs {
+    /// What happens
+    #[arg(value_enum)]
+    scenario: ScenarioArg,
+    /// Requests a second [default: 300; 700 for roll; overload finds its own]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=100_000))]
+    rate: Option<u64>,
+    /// Accounts the traffic is spread over
+    #[arg(
+        long,
+        value_name = "N", default_value_t = 10_000,
+        value_parser = clap::value_parser!(u32).range(2..=1_000_000)
+    )]
+    accounts: u32,
+    /// Print the report as JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    target: TargetArgs,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum ScenarioArg {
+    /// A server is killed; the supervisor starts it again
+    Kill,
+    /// A server is frozen for 30 s of a minute
+    Freeze,
+    /// A server answers 500 ms later
+    Slow,
+    /// Every server, balancer and the front door are replaced
+    Roll,
+    /// Both servers of the region in use are killed for 15 s
+    Region,
+    /// Twice the load that the deployment can carry, for 30 s
+    Overload,
+}
+
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum WorkloadArg {
     /// Look at one account
@@ -119,6 +182,10 @@ pub(crate) async fn run(args: BenchArgs) -> anyhow::Result<ExitCode> {
 }
 
 fn run_blocking(args: &BenchArgs) -> anyhow::Result<ExitCode> {
+    if let Some(Special::Balancer(args)) = &args.special {
+        return run_balancer(args);
+    }
+    let workload = args.workload.context("say what to measure")?;
     let mut target_options = args.target.options();
     if let (Some(user), Some(password)) = (&args.user, &args.password) {
         let sign_in = SignIn { user: user.clone(), password: password.clone() };
@@ -127,7 +194,7 @@ fn run_blocking(args: &BenchArgs) -> anyhow::Result<ExitCode> {
     let target = Target::resolve(&target_options)?;
     if args.compare_unknown {
         anyhow::ensure!(
-            matches!(args.workload, WorkloadArg::Logins),
+            matches!(workload, WorkloadArg::Logins),
             "--compare-unknown belongs to `ballast bench logins`"
         );
         let known = target.sign_in.as_ref().map(|known| known.user.as_str());
@@ -136,15 +203,55 @@ fn run_blocking(args: &BenchArgs) -> anyhow::Result<ExitCode> {
         print(args.json, &report, &report.table())?;
         return Ok(ExitCode::from(u8::from(report.found_a_problem())));
     }
-    let style = ProgressStyle::with_template("{spinner} {msg} {pos}/{len}")?;
-    let progress = ProgressBar::new_spinner().with_style(style);
-    let report = drill::bench::run(&target, &options(args, &target)?, &progress)?;
+    let options = options(args, workload, &target)?;
+    let report = drill::bench::run(&target, &options, &progress_bar()?)?;
     print(args.json, &report, &report.table())?;
     Ok(ExitCode::from(u8::from(report.found_a_problem())))
 }
 
-fn options(args: &BenchArgs, target: &Target) -> anyhow::Result<BenchOptions> {
-    let mut options = BenchOptions::new(match args.workload {
+fn run_balancer(args: &BalancerArgs) -> anyhow::Result<ExitCode> {
+    let target = Target::resolve(&args.target.options())?;
+    anyhow::ensure!(
+        !target.processes.is_empty(),
+        "only a deployment of this machine can be broken on purpose; start one with `ballast up`"
+    );
+    let scenario = match args.scenario {
+        ScenarioArg::Kill => Scenario::Kill,
+        ScenarioArg::Freeze => Scenario::Freeze,
+        ScenarioArg::Slow => Scenario::Slow,
+        ScenarioArg::Roll => Scenario::Roll,
+        ScenarioArg::Region => Scenario::Region,
+        ScenarioArg::Overload => Scenario::Overload,
+    };
+    let usual = if scenario == Scenario::Roll { 700 } else { 300 };
+    let options = BalancerOptions {
+        scenario,
+        rate: args.rate.unwrap_or(usual),
+        data: args.target.data.clone(),
+        accounts: usize::try_from(args.accounts)?,
+        memory: memory(&args.target),
+    };
+    let report = balancer::run(&target, &options, &progress_bar()?)?;
+    print(args.json, &report, &report.table())?;
+    Ok(ExitCode::from(u8::from(report.found_a_problem())))
+}
+
+fn progress_bar() -> anyhow::Result<ProgressBar> {
+    let style = ProgressStyle::with_template("{spinner} {msg} {pos}/{len}")?;
+    Ok(ProgressBar::new_spinner().with_style(style))
+}
+
+/// Where the accounts of the measurements are remembered.
+fn memory(target: &TargetArgs) -> PathBuf {
+    target.data.join("bench-accounts.json")
+}
+
+fn options(
+    args: &BenchArgs,
+    workload: WorkloadArg,
+    target: &Target,
+) -> anyhow::Result<BenchOptions> {
+    let mut options = BenchOptions::new(match workload {
         WorkloadArg::Views => Workload::Views,
         WorkloadArg::Deposits => Workload::Deposits,
         WorkloadArg::Transfers => Workload::Transfers,
@@ -162,7 +269,7 @@ fn options(args: &BenchArgs, target: &Target) -> anyhow::Result<BenchOptions> {
     options.while_views = usize::from(args.while_views);
     // The folder remembers for its own deployment; a bank elsewhere has none.
     let is_local = !target.processes.is_empty();
-    options.memory = is_local.then(|| args.target.data.join("bench-accounts.json"));
+    options.memory = is_local.then(|| memory(&args.target));
     Ok(options)
 }
 

@@ -1,10 +1,14 @@
 //! One TCP connection with hyper on it, driven by whoever waits for an answer.
 //!
-//! Guarantees that an answer is either whole or an error. There is no background task: between
-//! two exchanges nothing runs, so a connection the bank closed meanwhile is noticed by the next
-//! exchange, which reports it as broken.
+//! Guarantees that an answer is either whole or an error. There is no background task:
+//! before each exchange one look shows whether the bank has closed the connection meanwhile.
 
-use std::{fmt, io, pin::Pin, time::Duration};
+use std::{
+    fmt, io,
+    pin::Pin,
+    task::{Context, Waker},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use http::header::RETRY_AFTER;
@@ -86,9 +90,16 @@ impl Link {
         Ok(Self { sender, driver: Some(Box::pin(driver)) })
     }
 
-    /// False when the last answer ended the connection.
-    pub(super) fn is_usable(&self) -> bool {
-        self.driver.is_some() && !self.sender.is_closed()
+    /// Itself, unless the last answer ended the connection or the bank has closed it since.
+    pub(super) fn if_usable(mut self) -> Option<Self> {
+        if let Some(driver) = &mut self.driver {
+            // One look: whoever waits for an answer polls it again.
+            let mut context = Context::from_waker(Waker::noop());
+            if driver.as_mut().poll(&mut context).is_ready() {
+                self.driver = None;
+            }
+        }
+        (self.driver.is_some() && !self.sender.is_closed()).then_some(self)
     }
 
     /// Sends one request and reads the answer to its end.
@@ -128,6 +139,6 @@ impl Link {
 
 impl fmt::Debug for Link {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Link").field("usable", &self.is_usable()).finish()
+        formatter.debug_struct("Link").field("open", &self.driver.is_some()).finish()
     }
 }
