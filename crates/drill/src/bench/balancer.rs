@@ -209,7 +209,8 @@ async fn region(scene: &mut Scene) -> anyhow::Result<BalancerReport> {
     let back = load.elapsed() - healed;
     scene.wait("back", CALM).await;
     let samples = load.stop().await?;
-    let story = format!("{} requests/s, all servers of {home} killed, up again 15 s later", scene.rate);
+    let story =
+        format!("{} requests/s, all servers of {home} killed, up again 15 s later", scene.rate);
     let mut report = BalancerReport::new("region", story, &samples);
     let keyed: Vec<_> = samples.iter().filter(|sample| sample.keyed).collect();
     let lost = keyed.iter().filter(|sample| sample.outcome != Outcome::Done).count();

@@ -69,13 +69,7 @@ impl BalancerReport {
         self.figures.push(Figure { name, value, unit, bar: None, ok: true });
     }
 
-    pub(super) fn barred(
-        &mut self,
-        name: &'static str,
-        value: f64,
-        unit: &'static str,
-        bar: Bar,
-    ) {
+    pub(super) fn barred(&mut self, name: &'static str, value: f64, unit: &'static str, bar: Bar) {
         let value = rounded(value, 2);
         let ok = match bar {
             Bar::AtMost(limit) => value <= limit,

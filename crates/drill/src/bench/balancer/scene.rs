@@ -7,6 +7,7 @@ use fleet::{
     control,
     fault::Fault,
     process::{Process, Role},
+    roll::{RollRequest, RollStep},
 };
 use indicatif::ProgressBar;
 use jiff::Timestamp;
@@ -110,7 +111,8 @@ impl Scene {
     /// Begins a fault; the moment at which it was so.
     pub(super) async fn fault(&mut self, fault: Fault, name: &str) -> anyhow::Result<Timestamp> {
         let report = self.control.fault(fault, name, None).await?;
-        let action = report.actions.first().with_context(|| format!("nothing happened to {name}"))?;
+        let action =
+            report.actions.first().with_context(|| format!("nothing happened to {name}"))?;
         action.at.parse().context("the supervisor's time is not one")
     }
 
@@ -156,7 +158,15 @@ impl Scene {
 
     /// Replaces every process; how many.
     pub(super) async fn roll(&mut self) -> anyhow::Result<usize> {
-        bail!("not yet")
+        let control = control::Client::connect(&self.data).await?;
+        let progress = self.progress.clone();
+        let on_step = |step: &RollStep| progress.set_message(format!("rolling {}", step.process));
+        let forever = std::future::pending();
+        let summary = control.roll(RollRequest::default(), on_step, forever).await?;
+        match summary.stopped {
+            None => Ok(summary.replaced.len()),
+            Some(why) => bail!("the roll stopped halfway: {why}"),
+        }
     }
 
     /// Waits until one of these servers answers.
