@@ -59,6 +59,8 @@ pub(super) struct Sample {
     pub(super) due: Duration,
     /// From then to the last byte of its answer.
     pub(super) took: Duration,
+    /// The part of it in which no connection of the client was free to send it.
+    pub(super) waited: Duration,
     pub(super) outcome: Outcome,
     pub(super) keyed: bool,
     pub(super) server: Option<String>,
@@ -133,15 +135,18 @@ async fn dispatch(common: Arc<Common>, first: usize) -> anyhow::Result<Vec<Sampl
     for number in 0..first {
         workers.spawn(work(Arc::clone(&common), number));
     }
-    let mut next = common.began;
+    let (mut next, mut last_rate) = (common.began, common.rate.load(Relaxed));
     while !common.stop.load(Relaxed) {
         if common.closed {
             tokio::time::sleep(TICK).await;
             continue;
         }
-        let rate = common.rate.load(Relaxed).max(1);
+        let rate = common.rate.load(Relaxed);
         let gap = Duration::from_secs(1) / u32::try_from(rate).unwrap_or(u32::MAX);
         let now = Instant::now();
+        if rate != last_rate {
+            (next, last_rate) = (now, rate);
+        }
         let mut released = 0;
         while next <= now {
             common.due.lock().unwrap_or_else(PoisonError::into_inner).push_back(next);
@@ -179,6 +184,7 @@ async fn work(common: Arc<Common>, number: usize) -> Vec<Sample> {
         }
         let source = if keyed { &mut transfers } else { &mut views };
         let call = source.next_call();
+        let waited = due.elapsed();
         let answer = client.send(&call).await;
         let took = due.elapsed();
         let server = answer.as_ref().ok().and_then(|answer| {
@@ -186,7 +192,7 @@ async fn work(common: Arc<Common>, number: usize) -> Vec<Sample> {
         });
         let outcome = judge(source, answer);
         let due = due - common.began;
-        samples.push(Sample { due, took, outcome, keyed, server });
+        samples.push(Sample { due, took, waited, outcome, keyed, server });
     }
 }
 

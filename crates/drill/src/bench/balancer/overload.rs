@@ -2,7 +2,8 @@
 //!
 //! What it can carry is measured first, in the same run, by as many patient clients as it likes
 //! best. The measuring client shares the machine with the bank, and sending twice as many requests
-//! costs it twice as much: that is part of what is lost.
+//! costs it twice as much: that is part of what is lost. A refusal counts from the moment at which
+//! the request was sent, everything else from the moment at which it was due.
 
 use std::time::Duration;
 
@@ -49,8 +50,11 @@ pub(super) async fn run(scene: &mut Scene) -> anyhow::Result<BalancerReport> {
     report.figure("peak", peak, "req/s");
     report.figure("useful work in the overload", done, "req/s");
     report.barred("of the peak", 100.0 * done / peak, "%", Bar::AtLeast(80.0));
-    let mut refused: Vec<_> =
-        during.iter().filter(|s| s.outcome == Outcome::Refused).map(|s| s.took).collect();
+    let mut refused: Vec<_> = during
+        .iter()
+        .filter(|s| s.outcome == Outcome::Refused)
+        .map(|s| s.took.saturating_sub(s.waited))
+        .collect();
     report.count("refused with 503 and Retry-After", refused.len());
     report.figure("refused, p50", ms(quantile(&mut refused, 50)), "ms");
     report.barred("refused, p99", ms(quantile(&mut refused, 99)), "ms", Bar::AtMost(50.0));
@@ -91,7 +95,7 @@ fn normal_after(samples: &[Sample], end: Duration, before: Duration) -> f64 {
         let failed = within.iter().filter(|s| s.outcome != Outcome::Done).count();
         let slow = median(samples, from, from + half).as_secs_f64()
             > before.as_secs_f64() * NORMAL_FACTOR + 0.002;
-        if percent(failed, within.len()) > 0.0 || slow {
+        if within.is_empty() || percent(failed, within.len()) > 0.0 || slow {
             last_bad = slot + 1;
         }
     }
