@@ -5,6 +5,7 @@
 mod bench;
 mod client;
 mod control;
+mod dashboard;
 mod drain;
 mod faults;
 mod forwarding;
