@@ -17,6 +17,16 @@ pub(crate) struct Browser {
     _profile: tempfile::TempDir,
 }
 
+/// What a page is looked at with.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Device {
+    Desk,
+    /// 360 x 800 CSS pixels, the commonest size of a phone.
+    Phone,
+    /// A desk whose browser runs no page's JavaScript.
+    DeskWithoutScripts,
+}
+
 struct Driver(Child);
 
 impl Drop for Driver {
@@ -28,6 +38,10 @@ impl Drop for Driver {
 
 impl Browser {
     pub(crate) async fn open(base: &str) -> Self {
+        Self::open_on(Device::Desk, base).await
+    }
+
+    pub(crate) async fn open_on(device: Device, base: &str) -> Self {
         let port = free_port();
         let driver = Command::new("chromedriver")
             .arg(format!("--port={port}"))
@@ -42,7 +56,7 @@ impl Browser {
             });
         let driver = Driver(driver);
         let profile = tempfile::tempdir().unwrap();
-        let client = connect(port, profile.path().to_str().unwrap()).await;
+        let client = connect(port, profile.path().to_str().unwrap(), device).await;
         let base = base.trim_end_matches('/').to_owned();
         Self { client, base, driver, _profile: profile }
     }
@@ -146,12 +160,25 @@ impl Browser {
         std::fs::write(folder.join(format!("{name}.png")), picture).unwrap();
     }
 
-    async fn shows(&self, text: &str) -> bool {
+    pub(crate) async fn shows(&self, text: &str) -> bool {
         // A page on its way has no body yet.
         match self.client.find(Locator::Css("body")).await {
             Ok(body) => body.text().await.is_ok_and(|shown| shown.contains(text)),
             Err(_) => false,
         }
+    }
+
+    /// The first heading; empty while a page is on its way.
+    pub(crate) async fn headline(&self) -> String {
+        match self.client.find(Locator::Css("h1")).await {
+            Ok(heading) => heading.text().await.unwrap_or_default(),
+            Err(_) => String::new(),
+        }
+    }
+
+    /// What an expression in the page's own world is worth.
+    pub(crate) async fn value_of(&self, expression: &str) -> serde_json::Value {
+        self.client.execute(&format!("return {expression}"), Vec::new()).await.unwrap()
     }
 
     async fn is_there(&self, selector: &str) -> bool {
@@ -166,11 +193,12 @@ impl Browser {
         }
     }
 
-    async fn run(&self, script: &str) {
+    pub(crate) async fn run(&self, script: &str) {
         self.client.execute(script, Vec::new()).await.unwrap();
     }
 
-    async fn wait_until(&self, what: &str, done: impl AsyncFn() -> bool) {
+    /// Waits until `done` is so; fails the test after 15 seconds.
+    pub(crate) async fn wait_until(&self, what: &str, done: impl AsyncFn() -> bool) {
         let deadline = Instant::now() + Duration::from_secs(15);
         while !done().await {
             assert!(Instant::now() < deadline, "not within 15 s: {what}\n{}", self.page().await);
@@ -194,17 +222,27 @@ impl Browser {
 }
 
 /// Waits for the driver to listen, then for the browser to start.
-async fn connect(port: u16, profile: &str) -> Client {
+async fn connect(port: u16, profile: &str, device: Device) -> Client {
+    let mut options = json!({ "args": [
+        "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
+        "--disable-quic", "--no-first-run", "--disable-background-networking",
+        "--disable-component-update", "--disable-sync", "--window-size=1200,900",
+        format!("--user-data-dir={profile}"),
+    ] });
+    match device {
+        Device::Desk => {}
+        // A window of the desk cannot be made that narrow.
+        Device::Phone => {
+            let screen = json!({ "width": 360, "height": 800, "pixelRatio": 1.0, "touch": true });
+            options["mobileEmulation"] = json!({ "deviceMetrics": screen });
+        }
+        // 2 is "block", as in the browser's settings of a site.
+        Device::DeskWithoutScripts => {
+            options["prefs"] = json!({ "profile.managed_default_content_settings.javascript": 2 });
+        }
+    }
     let mut capabilities = Map::new();
-    capabilities.insert(
-        "goog:chromeOptions".to_owned(),
-        json!({ "args": [
-            "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
-            "--disable-quic", "--no-first-run", "--disable-background-networking",
-            "--disable-component-update", "--disable-sync", "--window-size=1200,900",
-            format!("--user-data-dir={profile}"),
-        ] }),
-    );
+    capabilities.insert("goog:chromeOptions".to_owned(), options);
     let deadline = Instant::now() + Duration::from_secs(30);
     loop {
         let connected = ClientBuilder::new(HttpConnector::new())
