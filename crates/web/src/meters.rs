@@ -112,7 +112,8 @@ impl Meters {
 
     /// The text form of Prometheus.
     pub(crate) fn render(&self) -> String {
-        let mut text = String::from("# TYPE ballast_http_requests_total counter\n");
+        let mut text = String::new();
+        head(&mut text, "requests_total", "counter", "Requests answered, by route and status.");
         let labels = table().iter().map(|route| (route.verb().method(), route.path()));
         let labels: Vec<_> = labels.chain([(http::Method::GET, "unmatched")]).collect();
         for (route, (method, path)) in self.routes.iter().zip(&labels) {
@@ -127,18 +128,21 @@ impl Meters {
                 }
             }
         }
-        text.push_str("# TYPE ballast_http_request_seconds histogram\n");
+        let help = "From the head of a request to the head of its answer, by route.";
+        head(&mut text, "request_seconds", "histogram", help);
         for (route, (method, path)) in self.routes.iter().zip(&labels) {
             render_histogram(&mut text, route, &format!("method=\"{method}\",route=\"{path}\""));
         }
-        let _ = writeln!(
-            text,
-            "# TYPE ballast_http_requests_in_flight gauge\nballast_http_requests_in_flight {}",
-            self.in_flight()
-        );
+        head(&mut text, "requests_in_flight", "gauge", "Requests that are being answered.");
+        let _ = writeln!(text, "ballast_http_requests_in_flight {}", self.in_flight());
         text.push_str(&self.others.render());
         text
     }
+}
+
+/// Writing to a string cannot fail, so results are not looked at.
+fn head(text: &mut String, name: &str, kind: &str, help: &str) {
+    let _ = writeln!(text, "# HELP ballast_http_{name} {help}\n# TYPE ballast_http_{name} {kind}");
 }
 
 fn render_histogram(text: &mut String, route: &RouteMeters, labels: &str) {
@@ -188,6 +192,22 @@ fn recorder() -> &'static PrometheusHandle {
         let handle = recorder.handle();
         // The binary may have installed another one; then that one is asked instead.
         let _ = metrics::set_global_recorder(recorder);
+        describe_store();
         handle
     })
+}
+
+fn describe_store() {
+    metrics::describe_counter!(
+        "ballast_store_postings_failed_total",
+        "Postings that the database failed, each after a try of its own."
+    );
+    metrics::describe_histogram!(
+        "ballast_store_group_operations",
+        "Postings that were committed together."
+    );
+    metrics::describe_histogram!(
+        "ballast_store_group_seconds",
+        "From the begin of a group of postings to its commit, with the wait for other servers."
+    );
 }

@@ -25,6 +25,32 @@ async fn health_tells_what_it_should() {
     assert_eq!(status["requests"], 4);
 }
 
+#[tokio::test]
+async fn every_metric_explains_itself() {
+    let bank = Bank::open().await;
+    bank.account("000000001", "10.00").await;
+    let metrics = bank.get("/metrics").send().await.expect(200).text;
+    let mut lines = metrics.lines().filter(|line| !line.is_empty());
+    let mut described = Vec::new();
+    while let Some(line) = lines.next() {
+        if let Some(help) = line.strip_prefix("# HELP ") {
+            let (name, words) = help.split_once(' ').unwrap();
+            assert!(words.ends_with('.'), "{line}");
+            let kind = lines.next().unwrap();
+            assert!(kind.starts_with(&format!("# TYPE {name} ")), "{kind}");
+            described.push(name);
+        } else {
+            let name = line.split(['{', ' ']).next().unwrap();
+            let family = *described.last().unwrap();
+            let part = name.strip_prefix(family);
+            assert!(matches!(part, Some("" | "_bucket" | "_sum" | "_count")), "{line}");
+        }
+    }
+    for name in ["ballast_http_requests_total", "ballast_store_group_seconds"] {
+        assert!(described.contains(&name), "{metrics}");
+    }
+}
+
 async fn ask(stream: &mut TcpStream, path: &str) -> String {
     stream
         .write_all(format!("GET {path} HTTP/1.1\r\nhost: bank\r\n\r\n").as_bytes())
