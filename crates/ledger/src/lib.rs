@@ -13,6 +13,7 @@ pub mod id;
 pub mod money;
 pub mod operation;
 pub mod posting;
+pub mod receipt;
 pub mod staff;
 
 pub use account::{Account, AccountKind, AccountStatus};
