@@ -25,5 +25,9 @@ pub const PAGE_ROWS_MAX: u32 = 500;
 /// The most entries of one statement: what the spreadsheet of the largest customer asks for.
 pub const STATEMENT_ENTRIES_MAX: u32 = 10_000;
 
+/// The most keys of one look-up of [`Store::booked`]: some milliseconds of reading when each is
+/// a single posting.
+pub const BOOKED_KEYS_MAX: usize = 1_000;
+
 /// The most log rows of one answer (the old bank's log API gave 50).
 pub const LOG_ROWS_MAX: u32 = 50;

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use ledger::customer::{CustomerDetails, Ssn};
+use ledger::receipt::{Effect, Moved};
 use ledger::{
     AccountKind, AccountNumber, AccountStatus, Actor, Answer, Balance, Currency, CustomerNumber,
-    CustomerStatus, OperationId, Role, TransferId, UserId,
+    CustomerStatus, IdempotencyKey, OperationId, Role, TransferId, UserId,
 };
 
 /// A point in time: milliseconds since 1970-01-01 UTC.
@@ -31,6 +32,31 @@ pub struct Decided {
     pub replayed: bool,
     /// What was decided.
     pub answer: Answer,
+}
+
+/// An operation as the books hold it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Booked {
+    /// Its id.
+    pub operation: OperationId,
+    /// The key it was asked under.
+    pub key: IdempotencyKey,
+    /// The word of [`ledger::Request::kind`].
+    pub kind: String,
+    /// When it was booked.
+    pub booked_at: UnixMs,
+    /// What was decided.
+    pub answer: Answer,
+    /// What its accepted transfers moved, in their order.
+    pub moved: Vec<Moved>,
+}
+
+impl Booked {
+    /// What it did to the books; `None` if it was refused, or if its rows do not fit together.
+    #[must_use]
+    pub fn effect(&self) -> Option<Effect> {
+        Effect::of(&self.kind, &self.answer, &self.moved)
+    }
 }
 
 /// A customer as stored.

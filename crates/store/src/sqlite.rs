@@ -7,6 +7,7 @@
 
 pub(crate) mod accounts;
 pub(crate) mod audit;
+pub(crate) mod booked;
 mod connection;
 pub(crate) mod customers;
 pub(crate) mod entries;

@@ -8,13 +8,14 @@ use std::sync::Arc;
 
 use ledger::customer::{CustomerDetails, Ssn};
 use ledger::{
-    AccountNumber, Actor, CustomerNumber, CustomerStatus, NewCustomer, Operation, Role, UserId,
+    AccountNumber, Actor, CustomerNumber, CustomerStatus, IdempotencyKey, NewCustomer, Operation,
+    OperationId, Role, UserId,
 };
 
 use crate::error::Error;
 use crate::model::{
-    AccountLog, AccountView, AuditEvent, Customer, CustomerLog, Entry, HouseBalance, NewSession,
-    Outcome, Page, Period, Session, SignInGate, Staff, Statement, TokenHash, UnixMs,
+    AccountLog, AccountView, AuditEvent, Booked, Customer, CustomerLog, Entry, HouseBalance,
+    NewSession, Outcome, Page, Period, Session, SignInGate, Staff, Statement, TokenHash, UnixMs,
 };
 use crate::sqlite::{self, Readers, Writer};
 use crate::url::DatabaseUrl;
@@ -57,6 +58,24 @@ impl Store {
     /// [`Error::Unavailable`]: nothing happened. [`Error::Unknown`]: ask again with the same key.
     pub async fn post(&self, operation: Operation) -> Result<Outcome, Error> {
         self.inner.writer.post(operation).await
+    }
+
+    /// What the books hold under some keys: each once, in no order, unknown keys left out. One
+    /// call whatever their number (at most [`crate::BOOKED_KEYS_MAX`] are looked up).
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn booked(&self, mut keys: Vec<IdempotencyKey>) -> Result<Vec<Booked>, Error> {
+        keys.truncate(crate::BOOKED_KEYS_MAX);
+        self.inner.readers.read(move |db| sqlite::booked::by_keys(db, &keys)).await
+    }
+
+    /// What the books hold of one operation.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn booked_operation(&self, id: OperationId) -> Result<Option<Booked>, Error> {
+        self.inner.readers.read(move |db| sqlite::booked::by_id(db, id)).await
     }
 
     /// Adds a customer.

@@ -9,5 +9,6 @@
 
 mod audit;
 mod bank;
+mod booked;
 mod posting;
 mod sessions;
