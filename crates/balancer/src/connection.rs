@@ -61,17 +61,18 @@ pub(crate) async fn serve(
         return serve_http1(stream, Client::new(state.client(), "http"), state, shared, phase)
             .await;
     };
+    // Boxed, what only TLS needs costs a plain connection no memory.
     let stream = tokio::select! {
-        stream = tls.accept(stream) => stream,
+        stream = Box::pin(tls.accept(stream)) => stream,
         // Another connection needs the place.
         () = cut(state) => None,
     };
     let Some(stream) = stream else { return };
     let client = Client::new(state.client(), "https");
     if tls::speaks_h2(&stream) {
-        serve_http2(stream, client, state, shared, phase).await;
+        Box::pin(serve_http2(stream, client, state, shared, phase)).await;
     } else {
-        serve_http1(stream, client, state, shared, phase).await;
+        Box::pin(serve_http1(stream, client, state, shared, phase)).await;
     }
 }
 

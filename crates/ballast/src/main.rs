@@ -82,8 +82,8 @@ fn main() -> ExitCode {
             return ExitCode::from(code);
         }
     };
-    if matches!(cli.command, Command::Up(_)) {
-        process::keep_no_freed_memory();
+    if matches!(cli.command, Command::Up(_) | Command::Balancer(_)) {
+        process::be_sparing_with_memory();
     }
     match run(cli.command) {
         Ok(code) => code,
