@@ -35,6 +35,7 @@ pub(crate) use upload::UploadBody;
 
 use exchange::Exchange;
 use failure::Seen;
+use queue::Wait;
 use upload::Upload;
 
 /// Time a client gets to take in a refusal while it is still sending.
@@ -196,13 +197,15 @@ async fn choose(exchange: &mut Exchange) -> Result<(), Reason> {
             }
         }
         let limits = shared.limits();
-        let deadline = *deadline
-            .get_or_insert_with(|| Instant::now() + Duration::from_millis(limits.queue_wait_ms));
-        let had_turn = shared.queue.wait(limits.queue_max, deadline).await;
-        if !had_turn && Instant::now() < deadline {
-            return Err(Reason::QueueFull);
+        let now = Instant::now();
+        let deadline =
+            *deadline.get_or_insert_with(|| now + Duration::from_millis(limits.queue_wait_ms));
+        match shared.queue.wait(limits.queue_max, deadline.saturating_duration_since(now)).await {
+            Wait::Turn => {}
+            // A slot may have become free in the same moment.
+            Wait::InVain => is_over = true,
+            Wait::NoPlace => return Err(Reason::QueueFull),
         }
-        is_over = !had_turn;
     }
 }
 

@@ -1,7 +1,8 @@
 //! The choice of a server.
 //!
-//! In this order: usable servers of the first region in use, usable servers of any region, and,
-//! when there is none, every server that once passed a check (fail open). Among the candidates:
+//! In this order: usable servers of the first region in use that has any, and, when there is none,
+//! every server that once passed a check (fail open). A region that is full does not overflow into
+//! the next one. Among the candidates:
 //! the one with fewer outstanding requests of two random picks (of equals the one that waited
 //! longest), or the one of all that waited longest for its turn. A server in slow start takes part
 //! in a growing share of the choices.
@@ -63,10 +64,10 @@ impl Policy {
 
     /// Is there anybody to try besides these?
     #[must_use]
-    pub fn has_other(&self, avoid: ServerSet, home_only: bool) -> bool {
+    pub fn has_other(&self, now: Moment, avoid: ServerSet, home_only: bool) -> bool {
         let usable = reach(&self.regions, home_only, self.usable).without(avoid);
         let known = reach(&self.regions, home_only, self.known).without(avoid);
-        let open = if usable.is_empty() { known } else { usable };
+        let open = if usable.is_empty() { known } else { self.regions.serving(usable, now) };
         !open.without(self.full).is_empty()
     }
 
@@ -77,12 +78,11 @@ impl Policy {
         home_only: bool,
     ) -> Result<(ServerSet, bool), Refusal> {
         let usable = reach(&self.regions, home_only, self.usable).without(avoid);
-        let free = usable.without(self.full);
-        if !free.is_empty() {
-            return Ok((self.regions.first_with_any(free, now), false));
-        }
         if !usable.is_empty() {
-            return Err(Refusal::QueueFull);
+            // What is too much for a region is refused: carried on, it would be too much for the
+            // next one, and for the database behind both.
+            let free = self.regions.first_with_any(usable, now).without(self.full);
+            return if free.is_empty() { Err(Refusal::QueueFull) } else { Ok((free, false)) };
         }
         let known = reach(&self.regions, home_only, self.known).without(avoid);
         let free = known.without(self.full);

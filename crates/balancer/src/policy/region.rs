@@ -81,31 +81,22 @@ impl Regions {
         self.order.first().map_or(ServerSet::EMPTY, |region| region.servers)
     }
 
-    /// The candidates of the first region that is in use and has any.
+    /// The candidates of the first region that is in use and has any; a region that has settled
+    /// again is in use from now on.
     pub(super) fn first_with_any(&mut self, candidates: ServerSet, now: Moment) -> ServerSet {
         for region in &mut self.order {
             region.left = region.is_left(now, self.return_after);
-            let found = candidates.and(region.servers);
-            if !region.left && !found.is_empty() {
-                return found;
-            }
         }
-        self.order
-            .iter()
-            .map(|region| (region.well_since, candidates.and(region.servers)))
-            .filter(|(_, found)| !found.is_empty())
-            .min_by_key(|(since, _)| since.unwrap_or(Moment::MAX))
-            .map_or(candidates, |(_, found)| found)
+        self.serving(candidates, now)
     }
 
-    /// The servers that first choices go to, as [`Regions::first_with_any`] finds them.
+    /// The servers that first choices go to.
     pub(super) fn serving(&self, usable: ServerSet, now: Moment) -> ServerSet {
-        self.order
-            .iter()
-            .filter(|region| !region.is_left(now, self.return_after))
-            .map(|region| usable.and(region.servers))
-            .find(|found| !found.is_empty())
-            .unwrap_or(usable)
+        let open = || self.order.iter().filter(|region| !usable.and(region.servers).is_empty());
+        open()
+            .find(|region| !region.is_left(now, self.return_after))
+            .or_else(|| open().min_by_key(|region| region.well_since.unwrap_or(Moment::MAX)))
+            .map_or(usable, |region| usable.and(region.servers))
     }
 
     /// The regions in the order of preference; none when regions make no difference.

@@ -71,7 +71,7 @@ impl Policy {
         if attempts >= self.settings.attempts_max {
             return Err(Denial::TriedEnough);
         }
-        if !self.has_other(failure.tried, failure.home_only) {
+        if !self.has_other(now, failure.tried, failure.home_only) {
             return Err(Denial::NoOtherServer);
         }
         if !self.budget.take(now) {

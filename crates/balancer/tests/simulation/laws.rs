@@ -141,8 +141,15 @@ impl Laws {
                 return random.law(known.is_empty() && usable.is_empty(), law, seen);
             }
             Err(Refusal::QueueFull) => {
-                let open = if usable.is_empty() { known } else { usable };
-                let law = "the queue is full only if every server has what it may have";
+                let open = if usable.is_empty() {
+                    known
+                } else if self.has_preference {
+                    self.region_in_use(usable, now, settings.return_after).and(usable)
+                } else {
+                    usable
+                };
+                let law = "the queue is full only if every server of the region in use has what it \
+                           may have";
                 let holds = !open.is_empty() && open.without(full).is_empty();
                 return random.law(holds, law, seen);
             }
@@ -167,7 +174,7 @@ impl Laws {
         self.failed_open += u64::from(choice.fail_open);
         self.other_region += u64::from(choice.other_region);
         if !choice.fail_open && self.has_preference {
-            let expected = self.region_in_use(usable.without(full), now, settings.return_after);
+            let expected = self.region_in_use(usable, now, settings.return_after);
             law(
                 expected.contains(server),
                 "the first settled region gets the request, else the one well for longest",

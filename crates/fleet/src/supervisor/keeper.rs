@@ -38,12 +38,14 @@ use super::{Event, EventKind, log_tail};
 use crate::data_folder::DataFolder;
 use crate::fault::{ActiveFault, Fault};
 use crate::plan::PlannedProcess;
-use crate::process::{Process, State};
+use crate::process::{Process, Role, State};
 use attend::End;
 use order::{Order, Reply};
 
 /// Orders that may wait; who sends them waits for the answer.
 const ORDERS_MAX: usize = 16;
+/// Niceness of servers. 5: a third of a balancer's weight, where a core is fought for.
+const SERVER_NICENESS: i32 = 5;
 
 /// What all keepers of a deployment share.
 #[derive(Debug)]
@@ -162,6 +164,9 @@ impl Life {
                 // The log is where people are sent; it cannot say it itself.
                 let _ = writeln!(note, "could not start {program}: {error}");
             })?;
+        if self.planned.role == Role::Server {
+            give_way(&child);
+        }
         let lifeline = child.stdin.take();
         Ok(Running { child, _lifeline: lifeline, born: Instant::now() })
     }
@@ -275,6 +280,17 @@ async fn end(mut child: Child, kill_at: Instant) {
     if timeout_at(kill_at, child.wait()).await.is_err() {
         // SIGKILL acts on frozen processes too, and cannot be refused.
         let _ = child.kill().await;
+    }
+}
+
+/// Servers come after balancers on cores that all of them share: elsewhere a balancer has cores of
+/// its own, and refuses in time what the servers cannot take. Threads inherit it, and the child has
+/// none yet but its first.
+fn give_way(child: &Child) {
+    let pid = child.id().and_then(|pid| i32::try_from(pid).ok());
+    if let Some(pid) = pid.and_then(rustix::process::Pid::from_raw) {
+        // Without it an overload is refused more slowly, nothing else.
+        let _ = rustix::process::setpriority_process(Some(pid), SERVER_NICENESS);
     }
 }
 
