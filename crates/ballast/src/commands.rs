@@ -11,4 +11,5 @@ pub(crate) mod replay;
 pub(crate) mod roll;
 pub(crate) mod serve;
 pub(crate) mod staff;
+pub(crate) mod topology;
 pub(crate) mod up;

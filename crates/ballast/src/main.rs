@@ -62,6 +62,8 @@ enum Command {
     Migrate(commands::migrate::MigrateArgs),
     /// Prove the books: every invariant, exit 1 if one is broken
     Audit(commands::audit::AuditArgs),
+    /// Prove, show and draw the topology file
+    Topology(commands::topology::TopologyArgs),
     /// Add, list and disable staff; make tokens for programs
     Staff(commands::staff::StaffArgs),
     /// Post a file of transactions through the front door and compare every balance
@@ -118,6 +120,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             Command::Balancer(args) => commands::balancer::run(&args),
             Command::Migrate(args) => commands::migrate::run(&args),
             Command::Audit(args) => commands::audit::run(&args),
+            Command::Topology(args) => commands::topology::run(&args),
             Command::Staff(args) => commands::staff::run(args).await,
             Command::Replay(args) => commands::replay::run(args).await,
             Command::Bench(args) => commands::bench::run(args).await,

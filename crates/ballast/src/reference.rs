@@ -1,25 +1,36 @@
-//! Holds `docs/commands.md` against the program: the page is what `--help` says of each command.
+//! Holds `docs/commands.md` and the picture of the topology against the program: the page is what
+//! `--help` says of each command, the picture is what `topology diagram` draws.
 //!
-//! To write it anew: `BALLAST_WRITE_DOCS=1 cargo nextest run --release -p ballast reference`.
+//! To write them anew: `BALLAST_WRITE_DOCS=1 cargo nextest run --release -p ballast reference`.
 
 use std::fmt::Write as _;
 use std::path::Path;
 
 use clap::{Command, CommandFactory};
+use fleet::topology::{BUILT_IN, Topology, diagram};
 
 use crate::Cli;
 
 #[test]
 fn the_page_of_commands_is_in_date() {
-    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/commands.md");
-    let expected = render();
+    check("docs/commands.md", &render());
+}
+
+#[test]
+fn the_picture_of_the_topology_is_in_date() {
+    let topology = Topology::parse(BUILT_IN, "built-in").unwrap();
+    check("docs/pictures/topology.svg", &diagram::svg(&topology));
+}
+
+fn check(file: &str, expected: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(file);
     if std::env::var_os("BALLAST_WRITE_DOCS").is_some() {
-        std::fs::write(&page, &expected).unwrap();
+        std::fs::write(&path, expected).unwrap();
     }
-    let written = std::fs::read_to_string(&page).unwrap_or_default();
+    let written = std::fs::read_to_string(&path).unwrap_or_default();
     assert!(
         written == expected,
-        "docs/commands.md is out of date; write it anew with: \
+        "{file} is out of date; write it anew with: \
          BALLAST_WRITE_DOCS=1 cargo nextest run --release -p ballast reference"
     );
 }

@@ -8,6 +8,7 @@
 //! the root of the repository, so the binary works anywhere.
 
 mod cidr;
+pub mod diagram;
 mod rules;
 mod shape;
 

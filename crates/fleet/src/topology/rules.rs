@@ -260,6 +260,9 @@ fn database(shape: &Shape, found: &mut Found) {
     }
     // The range of RDS backup retention; zero would switch backups off.
     found.range("database.backup_days", shape.database.backup_days, 1..=35);
+    if shape.database.public {
+        found.add("database.public", "the database is never public; only servers reach it");
+    }
 }
 
 fn is_name(text: &str, length_max: usize, also: &str) -> bool {

@@ -144,6 +144,8 @@ pub struct Database {
     pub replica: bool,
     /// How long backups are kept, in days.
     pub backup_days: u32,
+    /// Never true: the database has no public address.
+    pub public: bool,
 }
 
 impl Shape {

@@ -1,0 +1,37 @@
+# Who reaches the database: this region's servers by reference, the other regions' by their subnets.
+
+resource "aws_security_group" "database" {
+  name        = var.names.database_group
+  description = "The database: from application servers only"
+  vpc_id      = var.vpc_id
+  tags        = { Name = var.names.database_group }
+}
+
+resource "aws_vpc_security_group_ingress_rule" "servers" {
+  security_group_id            = aws_security_group.database.id
+  description                  = "From this region's servers"
+  ip_protocol                  = "tcp"
+  from_port                    = 5432
+  to_port                      = 5432
+  referenced_security_group_id = var.server_group_id
+}
+
+resource "aws_vpc_security_group_egress_rule" "servers" {
+  security_group_id            = var.server_group_id
+  description                  = "To this region's database"
+  ip_protocol                  = "tcp"
+  from_port                    = 5432
+  to_port                      = 5432
+  referenced_security_group_id = aws_security_group.database.id
+}
+
+resource "aws_vpc_security_group_ingress_rule" "peers" {
+  for_each = toset(var.peer_cidrs)
+
+  security_group_id = aws_security_group.database.id
+  description       = "From another region's servers"
+  ip_protocol       = "tcp"
+  from_port         = 5432
+  to_port           = 5432
+  cidr_ipv4         = each.value
+}

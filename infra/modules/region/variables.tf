@@ -1,0 +1,77 @@
+variable "topology_file" {
+  description = "The topology."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = fileexists(var.topology_file)
+    error_message = "there is no such topology file"
+  }
+}
+
+variable "key" {
+  description = "Which region of the topology this is."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9]{0,15}$", var.key))
+    error_message = "a key is 1 to 16 lower-case letters and digits, a letter first"
+  }
+}
+
+variable "domain" {
+  description = "The bank's name in DNS; its certificate is made by infra/bootstrap."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^([a-z0-9-]+[.])+[a-z]{2,}$", var.domain))
+    error_message = "a domain is written like bank.example.com"
+  }
+}
+
+variable "settings" {
+  description = "Sizes and options of the profile."
+  nullable    = false
+
+  type = object({
+    instance_type        = string
+    database_class       = string
+    database_storage_gb  = number
+    database_reader      = bool
+    nat                  = string
+    endpoint_zones       = number
+    cache                = bool
+    log_days             = number
+    requests_per_address = number
+  })
+
+  # The ranges of each are those of the module that takes it.
+  validation {
+    condition     = var.settings.log_days >= 30
+    error_message = "logs are kept for at least 30 days"
+  }
+}
+
+variable "ami_id" {
+  description = "The image of the servers in this region: Debian 12, by id."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^ami-[0-9a-f]{8,17}$", var.ami_id))
+    error_message = "an image is written like ami-0123456789abcdef0"
+  }
+}
+
+variable "artifact" {
+  description = "The released package in the region's artifact bucket, and its SHA-256."
+  type        = object({ key = string, sha256 = string })
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[0-9a-f]{64}$", var.artifact.sha256)) && length(var.artifact.key) > 0
+    error_message = "artifact.key names the object, artifact.sha256 is 64 hexadecimal digits"
+  }
+}
