@@ -15,6 +15,7 @@ mod head;
 mod message;
 mod rate;
 mod request_line;
+mod stream;
 #[cfg(test)]
 mod tests;
 mod turn_away;
@@ -26,6 +27,7 @@ pub(crate) use connections::{Connections, Place, sweep};
 pub(crate) use guard::{Guard, REFUSED_METHOD};
 pub(crate) use rate::RequestRate;
 pub(crate) use request_line::is_offered;
+pub(crate) use stream::Streams;
 pub(crate) use turn_away::turn_away;
 pub(crate) use under_way::{Tracked, UnderWay};
 pub(crate) use violation::{Violation, violation_in};

@@ -11,12 +11,12 @@ use std::time::Duration;
 
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 
-use crate::client::{Connection, Guard, Place, Tracked, UnderWay};
+use crate::client::{Connection, Guard, Place, Streams, Tracked, UnderWay};
 use crate::proxy::{self, Client};
 use crate::shared::Shared;
 use crate::tls;
@@ -129,7 +129,8 @@ async fn serve_http2(
         }
     });
     let limits = shared.limits();
-    let connection = http2::Builder::new(TokioExecutor::new())
+    let streams = Streams { longest: Duration::from_millis(limits.client_write_timeout_ms) };
+    let connection = http2::Builder::new(streams)
         .timer(TokioTimer::new())
         .max_concurrent_streams(STREAMS_MAX)
         .max_header_list_size(u32::try_from(limits.header_bytes_max).unwrap_or(u32::MAX))

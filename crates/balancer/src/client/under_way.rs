@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 use hyper::body::{Body, Frame, SizeHint};
 
 use super::connection::Connection;
+use super::stream;
 
 /// A request that has begun; dropping it ends it.
 #[derive(Debug)]
@@ -34,6 +35,8 @@ pub(crate) struct Tracked<B> {
 
 impl<B> Tracked<B> {
     pub(crate) fn new(body: B, under_way: UnderWay) -> Self {
+        // The head is there, and who grants no byte of window never has the body asked for.
+        stream::note(true);
         Self { body, _under_way: under_way }
     }
 }
@@ -46,7 +49,9 @@ impl<B: Body + Unpin> Body for Tracked<B> {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
-        Pin::new(&mut self.body).poll_frame(context)
+        let frame = Pin::new(&mut self.body).poll_frame(context);
+        stream::note(matches!(frame, Poll::Ready(Some(Ok(_)))));
+        frame
     }
 
     fn is_end_stream(&self) -> bool {

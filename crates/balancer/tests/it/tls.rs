@@ -24,11 +24,15 @@ use crate::origin::{Manner, Origin};
 
 /// A balancer with TLS over one server that is in use.
 async fn start(folder: &TempDir) -> Result<Bench> {
+    start_with(folder, "").await
+}
+
+async fn start_with(folder: &TempDir, more: &str) -> Result<Bench> {
     let files = self_signed(folder.path())?;
     let tls = json!({"certificate": files.certificate, "key": files.key});
     let origin = Origin::start("server0").await?;
     let upstreams = [("server0".to_owned(), origin.address, "east")];
-    let fields = format!(r#""tls":{tls},"#);
+    let fields = format!(r#"{more}"tls":{tls},"#);
     let balancer = balancer("balancer", "east", "/livez", &upstreams, &fields).await?;
     eventually("the server is used", async || balancer.is_ready()).await?;
     Ok(Bench { address: balancer.address(), balancer, origins: vec![origin] })
@@ -162,6 +166,67 @@ async fn a_drain_finishes_http2_streams_and_sends_their_client_elsewhere() -> Re
     origins[0].release();
     assert_eq!(in_time("the answer", async { Ok(answer.await?) }).await?.status(), 200);
     assert!(drained.await?);
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_answer_that_its_http2_client_does_not_take_is_given_up() -> Result<()> {
+    let folder = TempDir::new()?;
+    let bench = start_with(&folder, r#""limits":{"client_write_timeout_ms":300},"#).await?;
+    let stream = connect(&bench, &folder, "h2").await?;
+    let (client, connection) =
+        h2::client::Builder::new().initial_window_size(0).handshake::<_, Bytes>(stream).await?;
+    tokio::spawn(async move {
+        // Its end is seen by the requests.
+        let _ = connection.await;
+    });
+    for _ in 0..2 {
+        let mut client = client.clone().ready().await?;
+        let (answer, _) = client.send_request(request(Method::GET, &[]), true)?;
+        let answer = in_time("the head", async { Ok(answer.await?) }).await?;
+        assert_eq!(answer.status(), 200, "the connection serves on");
+        let body = in_time("the end", async { Ok(answer.into_body().data().await) }).await?;
+        let error = body.context("a body that broke")?.expect_err("nothing could be sent");
+        assert!(error.is_reset(), "{error}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_rapid_reset_ends_its_connection_alone() -> Result<()> {
+    const GOAWAY: u8 = 7;
+    const ENHANCE_YOUR_CALM: u8 = 11;
+    let folder = TempDir::new()?;
+    let bench = start(&folder).await?;
+    let mut other = h2(&bench, &folder).await?;
+    let mut attack = connect(&bench, &folder, "h2").await?;
+    let mut bytes = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0".to_vec();
+    for stream in (1..2_000_u32).step_by(2) {
+        // HEADERS with END_STREAM and END_HEADERS: GET https://bank/, and RST_STREAM with CANCEL.
+        bytes.extend_from_slice(&[0, 0, 9, 1, 5]);
+        bytes.extend_from_slice(&stream.to_be_bytes());
+        bytes.extend_from_slice(b"\x82\x87\x84\x41\x04bank");
+        bytes.extend_from_slice(&[0, 0, 4, 3, 0]);
+        bytes.extend_from_slice(&stream.to_be_bytes());
+        bytes.extend_from_slice(&8_u32.to_be_bytes());
+    }
+    // It may be closed while this is written.
+    let _ = attack.write_all(&bytes).await;
+    let mut said = Vec::new();
+    let _ = in_time("the end", async { Ok(attack.read_to_end(&mut said).await) }).await?;
+    let mut frames = said.as_slice();
+    let mut why = None;
+    while let [a, b, c, kind, _, _, _, _, _, rest @ ..] = frames {
+        let length = usize::from(*a) << 16 | usize::from(*b) << 8 | usize::from(*c);
+        let (payload, next) = rest.split_at_checked(length).context("a whole frame")?;
+        if *kind == GOAWAY {
+            why = payload.get(7).copied();
+        }
+        frames = next;
+    }
+    assert_eq!(why, Some(ENHANCE_YOUR_CALM));
+    assert!(bench.origins[0].count() < 200, "most of it reached no server");
+    assert_eq!(exchange(&mut other, request(Method::GET, &[]), &[]).await?.0, 200);
     Ok(())
 }
 
