@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# Applies the approved plans of the regions that have a role; with the primary also what joins them.
+#
+# usage: ci/apply-role.sh standby|primary      (environment as for ci/apply.sh)
+# shellcheck source=ci/lib.sh
+. "$(dirname "$0")/lib.sh"
+help_of "$@"
+
+[ "${1:-}" = standby ] || [ "${1:-}" = primary ] || usage_error "standby or primary is needed"
+for region in $(regions_with_role "$1"); do
+    ci/apply.sh "$region"
+done
+[ "$1" = standby ] || ci/apply.sh global

@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# Says whether what runs differs from the code, with the read-only role.
+#
+# usage: ci/drift.sh      (variables as for ci/plan.sh; the artifact is the promoted one)
+# Exit codes: 0 no difference, 1 could not tell, 2 differs.
+# shellcheck source=ci/lib.sh
+. "$(dirname "$0")/lib.sh"
+help_of "$@"
+
+need terraform "terraform (1.11 or newer)"
+use_role plan
+profile=infra/profiles/${BALLAST_PROFILE:-production}.tfvars
+site=${BALLAST_SITE_TFVARS:?names the file with domain, zone_name and ami_ids}
+primary=$(aws_region "$(regions_with_role primary)")
+mkdir -p build
+aws s3api get-object --region "$primary" --key releases/current.json \
+    --bucket "$(artifact_bucket "$(account)" "$primary")" build/current.json >/dev/null
+TF_VAR_artifact=$(jq -c '{key, sha256}' build/current.json)
+export TF_VAR_artifact
+drifted=""
+for root in $(topology '.regions[].key') global; do
+    ci/terraform-init.sh "$root"
+    status=0
+    terraform -chdir="infra/live/$root" plan -lock=false -detailed-exitcode \
+        -var-file="$PWD/$profile" -var-file="$(realpath "$site")" >&2 || status=$?
+    case $status in
+        0) ;;
+        2) drifted="$drifted $root" ;;
+        *) fail "$root could not be planned" ;;
+    esac
+done
+[ -z "$drifted" ] || { say "differs from the code:$drifted"; exit 2; }
+say "no difference"

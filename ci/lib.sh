@@ -1,0 +1,113 @@
+# shellcheck shell=bash
+# What the scripts of the pipeline share: words to the person, evidence, AWS profiles, the topology.
+# Sourced, never run. Guarantees of `require_approved_plan`: it returns only if the branch is main,
+# this commit's tests were green, and a person approved exactly the plans that lie in build/plan.
+
+set -euo pipefail
+SELF=$(realpath "$0")
+readonly SELF
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+# shellcheck disable=SC2034 # the scripts that source this use them
+readonly EVIDENCE=build/evidence PLANS=build/plan ARTIFACTS=build/artifact
+export AWS_PAGER="" TF_IN_AUTOMATION=1 TF_INPUT=0
+
+say() { printf '==> %s\n' "$*" >&2; }
+fail() { printf '%s: %s\n' "${0##*/}" "$*" >&2; exit 1; }
+usage_error() { printf '%s: %s; see %s --help\n' "${0##*/}" "$*" "$0" >&2; exit 64; }
+
+# Prints the head comment of the script and leaves, when asked for help.
+help_of() {
+    case "${1:-}" in
+        -h | --help) sed -n '2,/^[^#]/{/^# shellcheck/d;s/^# \{0,1\}//p;}' "$SELF"; exit 0 ;;
+    esac
+}
+
+need() {
+    command -v "$1" >/dev/null || fail "$1 is missing; install the Debian package $2"
+}
+
+commit() { printf '%s' "${GIT_COMMIT:-$(git rev-parse HEAD)}"; }
+
+# With BALLAST_DRY_RUN=1 what would change anything is printed and not run.
+change() {
+    if [ "${BALLAST_DRY_RUN:-}" = 1 ]; then
+        say "would run: $*"
+    else
+        "$@"
+    fi
+}
+
+# Roles come from the agent's instance role through its two profiles; keys are refused, because a
+# key outlives the build.
+use_role() {
+    if [ -n "${AWS_ACCESS_KEY_ID:-}${AWS_SECRET_ACCESS_KEY:-}" ]; then
+        fail "AWS keys are in the environment; the pipeline works with instance roles only"
+    fi
+    export AWS_PROFILE="ballast-$1"
+}
+
+# A root's providers are those of its lock file; without one, say so: nothing pins their checksums.
+lock_option() {
+    if [ -f "$1/.terraform.lock.hcl" ]; then
+        printf -- '-lockfile=readonly'
+    else
+        say "$1 has no .terraform.lock.hcl: the provider is held by its version only"
+        printf -- '-upgrade=false'
+    fi
+}
+
+# topology FILTER: a value of the topology.
+topology() { jq -er "$1" "${BALLAST_TOPOLOGY:-topology.json}"; }
+
+# The region keys that have a role, one a line.
+regions_with_role() {
+    jq -er --arg role "$1" '.regions[] | select(.role == $role) | .key' \
+        "${BALLAST_TOPOLOGY:-topology.json}"
+}
+
+aws_region() {
+    jq -er --arg key "$1" '.regions[] | select(.key == $key) | .aws_region' \
+        "${BALLAST_TOPOLOGY:-topology.json}" || fail "the topology has no region $1"
+}
+
+# The server names of a region, which are also its auto-scaling groups and launch templates.
+groups_of() {
+    jq -er --arg key "$1" '.regions[] | select(.key == $key) | .zones | to_entries[]
+        | "applicationServer" + (if .key < 9 then "0" else "" end) + (.key + 1 | tostring)
+        + "-" + $key' "${BALLAST_TOPOLOGY:-topology.json}"
+}
+
+account() { aws sts get-caller-identity --query Account --output text; }
+
+# artifact_bucket ACCOUNT AWS_REGION
+artifact_bucket() { printf '%s-artifacts-%s-%s' "$(topology .project)" "$1" "$2"; }
+
+# One number for all plans: the checksum of the list of their checksums.
+plan_checksum() {
+    [ -s "$PLANS/SHA256SUMS" ] || fail "there is no plan in $PLANS; run ci/plan.sh"
+    (cd "$PLANS" && sha256sum --quiet --check --strict SHA256SUMS >&2) \
+        || fail "a plan differs from its checksum; it is not the one that was reviewed"
+    sha256sum <"$PLANS/SHA256SUMS" | cut -d ' ' -f 1
+}
+
+require_main() {
+    [ "${BRANCH_NAME:-}" = main ] \
+        || fail "only the branch main is deployed, and this is '${BRANCH_NAME:-no branch}'"
+}
+
+require_tests() {
+    [ "$(cat "$EVIDENCE/tests" 2>/dev/null)" = "$(commit)" ] \
+        || fail "no evidence that the tests of $(commit) were green"
+}
+
+require_approved_plan() {
+    local found
+    require_main
+    require_tests
+    [ -n "${APPROVED_PLAN_SHA256:-}" ] || fail "no approval: APPROVED_PLAN_SHA256 is not set"
+    [ -n "${APPROVED_BY:-}" ] || fail "no approval: APPROVED_BY does not name a person"
+    found=$(plan_checksum)
+    [ "$found" = "$APPROVED_PLAN_SHA256" ] \
+        || fail "the plan $found is not the approved one, $APPROVED_PLAN_SHA256"
+}

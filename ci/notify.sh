@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# Tells the people on call, through the alarm topic of the primary region.
+#
+# usage: ci/notify.sh SUBJECT
+# shellcheck source=ci/lib.sh
+. "$(dirname "$0")/lib.sh"
+help_of "$@"
+
+[ $# -eq 1 ] || usage_error "a subject is needed"
+need aws awscli
+use_role deploy
+region=$(regions_with_role primary)
+aws_region=$(aws_region "$region")
+change aws sns publish --region "$aws_region" --subject "${1:0:99}" \
+    --topic-arn "arn:aws:sns:$aws_region:$(account):$(topology .project)-alarms-$region" \
+    --message "$1
+${BUILD_URL:-no build}" >/dev/null

@@ -1,0 +1,38 @@
+#!/usr/bin/env bash
+# Plans the standby region, the primary region and what joins them, with the read-only role.
+#
+# usage: ci/plan.sh
+#   BALLAST_STATE_BUCKET, BALLAST_STATE_REGION  where the state is (outputs of infra/bootstrap)
+#   BALLAST_SITE_TFVARS  file with domain, zone_name, ami_ids
+#   BALLAST_PROFILE      minimal or production; default production
+# Leaves the plans, their JSON and text in build/plan with their checksums, and prints one checksum
+# of them all: what a person approves. Stops at a plan that destroys or replaces a database, key
+# or bucket.
+# shellcheck source=ci/lib.sh
+. "$(dirname "$0")/lib.sh"
+help_of "$@"
+
+require_main
+need terraform "terraform (1.11 or newer)"
+use_role plan
+profile=infra/profiles/${BALLAST_PROFILE:-production}.tfvars
+[ -f "$profile" ] || fail "there is no profile $profile"
+site=${BALLAST_SITE_TFVARS:?names the file with domain, zone_name and ami_ids}
+[ -f "$site" ] || fail "there is no file $site (BALLAST_SITE_TFVARS)"
+read -r sum package <"$ARTIFACTS/SHA256SUMS" || fail "there is no package in $ARTIFACTS"
+TF_VAR_artifact=$(jq -cn --arg key "releases/$sum/$package" --arg sha256 "$sum" '$ARGS.named')
+export TF_VAR_artifact
+
+rm -rf "$PLANS"
+mkdir -p "$PLANS"
+roots=$(regions_with_role standby; regions_with_role primary; echo global)
+for root in $roots; do
+    say "planning $root"
+    ci/terraform-init.sh "$root"
+    terraform -chdir="infra/live/$root" plan -lock-timeout=5m -out="$PWD/$PLANS/$root.tfplan" \
+        -var-file="$PWD/$profile" -var-file="$(realpath "$site")" >&2
+    terraform -chdir="infra/live/$root" show -json "$PWD/$PLANS/$root.tfplan" >"$PLANS/$root.json"
+    ci/plan-guard.sh "$PLANS/$root.json" >&2
+done
+(cd "$PLANS" && sha256sum ./*.tfplan ./*.json >SHA256SUMS)
+plan_checksum

@@ -1,0 +1,42 @@
+#!/usr/bin/env bash
+# Brings every group of servers back to the release that was promoted last. Touches no Terraform
+# state: it starts an instance refresh to the numbered launch template that ran before.
+#
+# usage: ci/rollback.sh [REGION…]     default: every region of the topology
+# shellcheck source=ci/lib.sh
+. "$(dirname "$0")/lib.sh"
+help_of "$@"
+
+need aws awscli
+use_role deploy
+[ $# -gt 0 ] || mapfile -t regions < <(topology '.regions[].key')
+[ $# -eq 0 ] || regions=("$@")
+account=$(account)
+mkdir -p build
+for region in "${regions[@]}"; do
+    aws_region=$(aws_region "$region")
+    aws s3api get-object --region "$aws_region" --key releases/current.json \
+        --bucket "$(artifact_bucket "$account" "$aws_region")" "build/previous-$region.json" \
+        >/dev/null || fail "$region: nothing was promoted before, so there is nothing to go back to"
+    for group in $(groups_of "$region"); do
+        version=$(jq -er --arg group "$group" '.templates[$group]' "build/previous-$region.json") \
+            || fail "$group is not in the promoted release"
+        running=$(aws autoscaling describe-instance-refreshes --region "$aws_region" \
+            --auto-scaling-group-name "$group" --max-records 1 \
+            --query 'InstanceRefreshes[0].Status' --output text)
+        case $running in
+            Pending | InProgress | Baking)
+                say "$group: the running replacement goes back"
+                change aws autoscaling rollback-instance-refresh --region "$aws_region" \
+                    --auto-scaling-group-name "$group" >/dev/null
+                continue ;;
+            RollbackInProgress) say "$group: goes back already"; continue ;;
+        esac
+        say "$group: back to version $version of its launch template"
+        change aws autoscaling start-instance-refresh --region "$aws_region" \
+            --auto-scaling-group-name "$group" --preferences '{"SkipMatching":true}' \
+            --desired-configuration "$(jq -cn --arg name "$group" --arg version "$version" \
+                '{LaunchTemplate: {LaunchTemplateName: $name, Version: $version}}')" >/dev/null
+    done
+    [ "${BALLAST_DRY_RUN:-}" = 1 ] || ci/wait-rollback.sh "$region"
+done

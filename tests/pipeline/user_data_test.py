@@ -1,0 +1,82 @@
+"""Checks of infra/modules/app/user-data.sh.tftpl that need no account: size, shell and Python are
+well formed, no secret, no `curl | sh`, and the signature agrees with a second implementation's."""
+import datetime, hashlib, hmac, pathlib, re, subprocess, sys, tempfile, unittest
+
+TEMPLATE = pathlib.Path(__file__).parents[2] / "infra/modules/app/user-data.sh.tftpl"
+VALUES = {
+    "server_name": "applicationServer01-east", "region_key": "east", "aws_region": "us-east-1",
+    "zone": "us-east-1a", "port": "8000", "live_path": "/livez", "ready_path": "/readyz",
+    "drain_seconds": "5", "artifact_bucket": "deployment6-artifacts-123456789012-us-east-1",
+    "artifact_key": "releases/" + "a" * 64 + "/ballast_0.1.0_amd64.deb", "artifact_sha256": "a" * 64,
+    "secret_name": "deployment6/application", "log_group": "/deployment6/east/server",
+    "autoscaling_group": "applicationServer01-east", "launch_hook": "ready",
+}
+
+
+def rendered():
+    text = TEMPLATE.read_text()
+    assert "%{" not in text and "$${" not in text
+    return re.sub(r"\$\{(\w+)\}", lambda found: VALUES[found.group(1)], text)
+
+
+def python_part():
+    return re.search(r"<<'PYTHON'\n(.*?)\nPYTHON\n", rendered(), re.S).group(1)
+
+
+def functions():
+    names = {"__name__": "ballast_cloud"}
+    exec(compile(python_part(), "ballast-cloud", "exec"), names)
+    return names
+
+
+class UserData(unittest.TestCase):
+    def test_it_fits_and_uses_every_value(self):
+        self.assertLess(len(rendered().encode()), 16_000)
+        self.assertEqual(set(re.findall(r"\$\{(\w+)\}", TEMPLATE.read_text())), set(VALUES))
+
+    def test_the_shell_is_well_formed(self):
+        with tempfile.NamedTemporaryFile("w", suffix=".sh") as file:
+            file.write(rendered())
+            file.flush()
+            subprocess.run(["bash", "-n", file.name], check=True)
+
+    def test_nothing_is_fetched_without_its_checksum_and_no_secret_is_in_it(self):
+        text = rendered()
+        self.assertNotRegex(text, r"\b(curl|wget)\b")
+        self.assertNotRegex(text, r"AKIA[0-9A-Z]{16}|://[^/\s:@]+:[^/\s@]+@")
+        self.assertLess(text.index("ballast-cloud fetch"), text.index("dpkg --install"))
+        self.assertIn("'" + "a" * 64 + "'", text)
+
+    def test_a_wrong_package_is_not_written(self):
+        names = functions()
+        names["call"] = lambda *_: b"something else"
+        with tempfile.TemporaryDirectory() as folder:
+            target = pathlib.Path(folder, "ballast.deb")
+            with self.assertRaisesRegex(SystemExit, "checksum"):
+                names["fetch"]("bucket", "key", "a" * 64, str(target))
+            self.assertFalse(target.exists())
+            names["fetch"]("bucket", "key", hashlib.sha256(b"something else").hexdigest(), str(target))
+            self.assertEqual(target.read_bytes(), b"something else")
+
+    def test_the_signing_key_is_that_of_the_manual(self):
+        # AWS General Reference, "Deriving a signing key": the published example.
+        key = b"AWS4" + b"wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"  # gitleaks:allow, AWS's example
+        for part in ("20120215", "us-east-1", "iam", "aws4_request"):
+            key = functions()["sign"](key, part)
+        self.assertEqual(key.hex(), "f4780e2d9f65fa895f9c67b32ce1baf0b0d8a43505a000a1a9e090d414db404d")
+
+    def test_a_request_is_signed_over_all_of_its_headers(self):
+        now = datetime.datetime(2015, 8, 30, 12, 36, tzinfo=datetime.timezone.utc)
+        keys = {"AccessKeyId": "id", "SecretAccessKey": "x", "Token": "session"}
+        sign = lambda body: functions()["signed"](keys, "s3", "GET", "host", "/p", {}, body, now)
+        headers = sign(b"")
+        self.assertIn("SignedHeaders=host;x-amz-content-sha256;x-amz-date;x-amz-security-token",
+                      headers["authorization"])
+        self.assertNotEqual(headers["authorization"], sign(b"other")["authorization"])
+
+    def test_the_unit_waits_longer_than_the_drain(self):
+        self.assertIn("TimeoutStopSec=$(( 5 + 30 ))", rendered())
+
+
+if __name__ == "__main__":
+    unittest.main()
