@@ -13,7 +13,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("fleet", &[]),
     ("drill", &["ledger", "fleet"]),
     ("ballast", &["ledger", "store", "web", "balancer", "fleet", "drill"]),
-    ("xtask", &[]),
+    // Holds Terraform's plans against the topology and the local plan.
+    ("xtask", &["fleet"]),
 ];
 
 /// Outside crates that only one crate may use, so that what they do happens in one place.

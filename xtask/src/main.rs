@@ -1,19 +1,23 @@
-//! `cargo xtask tidy`: the house rules that a program can check.
+//! `cargo xtask tidy`: the house rules that a program can check; `cargo xtask infra`: the same for
+//! the Terraform sources.
 //!
 //! Layers (who may depend on whom), the places where SQL, processes and the environment may be
 //! touched, sizes of files, file names, and a module doc in each file. Prints every breach and
 //! exits 1 if there is one. Deliberately not here: what clippy and rustfmt check.
 
+mod infra;
 mod layers;
 mod sources;
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    match std::env::args().nth(1).as_deref() {
-        Some("tidy") => tidy(),
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match arguments.split_first() {
+        Some((command, _)) if command == "tidy" => tidy(),
+        Some((command, rest)) if command == "infra" => infra(rest),
         _ => {
-            say("usage: cargo xtask tidy");
+            say("usage: cargo xtask tidy | infra [plan ROOT FILE]");
             ExitCode::from(64)
         }
     }
@@ -39,6 +43,26 @@ fn tidy() -> ExitCode {
         }
         Err(error) => {
             say(&format!("tidy: {error:#}"));
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn infra(arguments: &[String]) -> ExitCode {
+    match infra::run(arguments) {
+        Ok(breaches) if breaches.is_empty() => {
+            say("infra: no breach");
+            ExitCode::SUCCESS
+        }
+        Ok(breaches) => {
+            for breach in &breaches {
+                say(breach);
+            }
+            say(&format!("infra: {} breaches", breaches.len()));
+            ExitCode::FAILURE
+        }
+        Err(error) => {
+            say(&format!("infra: {error:#}"));
             ExitCode::from(2)
         }
     }

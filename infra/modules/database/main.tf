@@ -126,6 +126,7 @@ resource "aws_db_instance" "reader" {
   backup_retention_period   = var.database.backup_days
   backup_window             = "03:00-04:00"
   copy_tags_to_snapshot     = true
+  delete_automated_backups  = false
   deletion_protection       = true
   skip_final_snapshot       = false
   final_snapshot_identifier = var.names.reader

@@ -52,15 +52,12 @@ locals {
     cache                    = "${var.project}-cache-${var.key}"
 
     data_key       = "alias/${var.project}-data"
-    state_key      = "alias/${var.project}-state"
     secret         = "${var.project}/application"
     accelerator    = "${var.project}-front-door"
     dashboard      = var.project
     alarm_region   = "${var.project}-region-unreachable-${var.key}"
     alarm_global   = "${var.project}-alarms-global"
     peering        = "${var.project}-peering"
-    artifact_role  = "${var.project}-artifact-copy"
-    jenkins        = "${var.project}-jenkins"
     plan_role      = "${var.project}-plan"
     deploy_role    = "${var.project}-deploy"
     controller     = "jenkins-controller"

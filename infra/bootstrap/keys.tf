@@ -1,0 +1,117 @@
+# One key for all regions (the same material, a copy in each), so that a snapshot or a secret of one
+# region can be read in the other when the first is gone.
+
+locals {
+  key_policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [
+      {
+        Sid       = "Account"
+        Effect    = "Allow"
+        Principal = { AWS = "arn:aws:iam::${local.account}:root" }
+        Action    = "kms:*"
+        Resource  = "*"
+      },
+      {
+        Sid       = "Services"
+        Effect    = "Allow"
+        Principal = { Service = [for region in local.regions : "logs.${region.aws_region}.amazonaws.com"] }
+        Action    = ["kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:DescribeKey"]
+        Resource  = "*"
+        Condition = { StringEquals = { "aws:SourceAccount" = local.account } }
+      },
+      {
+        Sid       = "Alarms"
+        Effect    = "Allow"
+        Principal = { Service = "cloudwatch.amazonaws.com" }
+        Action    = ["kms:Decrypt", "kms:GenerateDataKey*"]
+        Resource  = "*"
+        Condition = { StringEquals = { "aws:SourceAccount" = local.account } }
+      },
+      {
+        Sid       = "ServerDisks"
+        Effect    = "Allow"
+        Principal = { AWS = "arn:aws:iam::${local.account}:role/aws-service-role/autoscaling.amazonaws.com/AWSServiceRoleForAutoScaling" }
+        Action    = ["kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:DescribeKey", "kms:CreateGrant"]
+        Resource  = "*"
+      },
+    ]
+  })
+
+  key_arns = merge(
+    { (local.home.aws_region) = aws_kms_key.data.arn },
+    { for key, replica in aws_kms_replica_key.data : local.regions[key].aws_region => replica.arn },
+  )
+}
+
+resource "aws_kms_key" "data" {
+  provider = aws.home
+
+  region                  = local.home.aws_region
+  description             = "Disks, backups, logs, secrets, states and artifacts of the bank"
+  multi_region            = true
+  enable_key_rotation     = true
+  deletion_window_in_days = 30
+  policy                  = local.key_policy
+
+  lifecycle {
+    prevent_destroy = true
+  }
+}
+
+resource "aws_kms_replica_key" "data" {
+  for_each = local.standbys
+  provider = aws.home
+
+  region                  = each.value.aws_region
+  description             = "The bank's key in ${each.key}"
+  primary_key_arn         = aws_kms_key.data.arn
+  deletion_window_in_days = 30
+  policy                  = local.key_policy
+
+  lifecycle {
+    prevent_destroy = true
+  }
+}
+
+resource "aws_kms_alias" "data" {
+  for_each = local.regions
+  provider = aws.home
+
+  region        = each.value.aws_region
+  name          = local.names.data_key
+  target_key_id = local.key_arns[each.value.aws_region]
+}
+
+# The place of the database's address and login. A person puts the value; Terraform never sees it.
+resource "aws_secretsmanager_secret" "application" {
+  provider = aws.home
+
+  region                  = local.home.aws_region
+  name                    = local.names.secret
+  description             = "Address and login of the database, for servers"
+  kms_key_id              = aws_kms_key.data.arn
+  recovery_window_in_days = 30
+
+  dynamic "replica" {
+    for_each = local.standbys
+
+    content {
+      region     = replica.value.aws_region
+      kms_key_id = aws_kms_replica_key.data[replica.key].arn
+    }
+  }
+}
+
+resource "aws_acm_certificate" "bank" {
+  for_each = local.regions
+  provider = aws.home
+
+  region            = each.value.aws_region
+  domain_name       = var.domain
+  validation_method = "DNS"
+
+  lifecycle {
+    create_before_destroy = true
+  }
+}

@@ -1,0 +1,135 @@
+# Rights come from the machines' roles; there are no keys. The deploying agent's own role can only
+# become one of two others: `plan` reads, `deploy` changes. The other machines can become neither.
+
+resource "aws_iam_role" "machine" {
+  for_each = local.machines
+  provider = aws.home
+
+  name = each.value.name
+  assume_role_policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Effect    = "Allow"
+      Action    = "sts:AssumeRole"
+      Principal = { Service = "ec2.amazonaws.com" }
+    }]
+  })
+}
+
+resource "aws_iam_instance_profile" "machine" {
+  for_each = local.machines
+  provider = aws.home
+
+  name = each.value.name
+  role = aws_iam_role.machine[each.key].name
+}
+
+resource "aws_iam_role_policy_attachment" "session" {
+  for_each = local.machines
+  provider = aws.home
+
+  role       = aws_iam_role.machine[each.key].name
+  policy_arn = "arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore"
+}
+
+resource "aws_iam_role_policy" "setup" {
+  for_each = local.machines
+  provider = aws.home
+
+  name = each.value.name
+  role = aws_iam_role.machine[each.key].id
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = concat(
+      [
+        { Sid = "Setup", Effect = "Allow", Action = "s3:GetObject", Resource = "${local.bucket_arn}/${var.setup.key}" },
+        { Sid = "Key", Effect = "Allow", Action = "kms:Decrypt", Resource = local.key_arn },
+      ],
+      each.key != "deploy" ? [] : [{
+        Sid      = "Become"
+        Effect   = "Allow"
+        Action   = "sts:AssumeRole"
+        Resource = [for role in aws_iam_role.pipeline : role.arn]
+      }],
+    )
+  })
+}
+
+locals {
+  pipeline = {
+    plan   = { name = local.names.plan_role, policy = "arn:aws:iam::aws:policy/ReadOnlyAccess" }
+    deploy = { name = local.names.deploy_role, policy = "arn:aws:iam::aws:policy/PowerUserAccess" }
+  }
+  state_arn = "arn:aws:s3:::${module.naming.bucket_prefixes.state}-${local.account}"
+}
+
+resource "aws_iam_role" "pipeline" {
+  for_each = local.pipeline
+  provider = aws.home
+
+  name                 = each.value.name
+  max_session_duration = 3600
+  assume_role_policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Effect    = "Allow"
+      Action    = "sts:AssumeRole"
+      Principal = { AWS = aws_iam_role.machine["deploy"].arn }
+    }]
+  })
+}
+
+resource "aws_iam_role_policy_attachment" "pipeline" {
+  for_each = local.pipeline
+  provider = aws.home
+
+  role       = aws_iam_role.pipeline[each.key].name
+  policy_arn = each.value.policy
+}
+
+# A plan takes the lock, so it may write lock files and nothing else; secrets' values it never reads.
+resource "aws_iam_role_policy" "plan" {
+  provider = aws.home
+
+  name = local.names.plan_role
+  role = aws_iam_role.pipeline["plan"].id
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [
+      { Sid = "Lock", Effect = "Allow", Action = ["s3:PutObject", "s3:DeleteObject"], Resource = "${local.state_arn}/*.tflock" },
+      { Sid = "Key", Effect = "Allow", Action = ["kms:Decrypt", "kms:GenerateDataKey"], Resource = local.key_arn },
+      { Sid = "NoSecrets", Effect = "Deny", Action = "secretsmanager:GetSecretValue", Resource = "*" },
+    ]
+  })
+}
+
+# Roles of the bank's own machines, by name; nothing that could widen the pipeline's own rights.
+resource "aws_iam_role_policy" "deploy" {
+  provider = aws.home
+
+  name = local.names.deploy_role
+  role = aws_iam_role.pipeline["deploy"].id
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [
+      {
+        Sid    = "Roles"
+        Effect = "Allow"
+        Action = [
+          "iam:GetRole", "iam:CreateRole", "iam:DeleteRole", "iam:TagRole", "iam:PassRole",
+          "iam:GetRolePolicy", "iam:PutRolePolicy", "iam:DeleteRolePolicy", "iam:ListRolePolicies",
+          "iam:AttachRolePolicy", "iam:DetachRolePolicy", "iam:ListAttachedRolePolicies",
+          "iam:GetInstanceProfile", "iam:CreateInstanceProfile", "iam:DeleteInstanceProfile",
+          "iam:AddRoleToInstanceProfile", "iam:RemoveRoleFromInstanceProfile", "iam:ListInstanceProfilesForRole",
+        ]
+        Resource = flatten([
+          for kind in ["role", "instance-profile"] : [
+            for name in ["server", "flow-log", "database-monitor"] :
+            "arn:aws:iam::${local.account}:${kind}/${module.topology.topology.project}-${name}-*"
+          ]
+        ])
+      },
+      { Sid = "NoSecrets", Effect = "Deny", Action = "secretsmanager:GetSecretValue", Resource = "*" },
+    ]
+  })
+}

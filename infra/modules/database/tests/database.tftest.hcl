@@ -1,0 +1,69 @@
+mock_provider "aws" {}
+
+variables {
+  names = {
+    database                 = "database"
+    reader                   = "reader"
+    database_group           = "group"
+    database_subnet_group    = "subnets"
+    database_parameter_group = "parameters"
+    database_monitor_role    = "monitor"
+    alarm_database_cpu       = "cpu"
+    alarm_database_space     = "space"
+    alarm_database_lag       = "lag"
+  }
+  vpc_id          = "vpc-1"
+  subnet_ids      = ["subnet-1", "subnet-2"]
+  server_group_id = "sg-1"
+  key_arn         = "arn:aws:kms:us-east-1:123456789012:key/1"
+  alarm_topic_arn = "arn:aws:sns:us-east-1:123456789012:alarms"
+  database        = { engine_version = "15", multi_az = true, backup_days = 7 }
+}
+
+run "a_primary" {
+  command = plan
+
+  assert {
+    condition     = aws_db_instance.this.multi_az && aws_db_instance.this.engine_version == "15" && aws_db_instance.this.replicate_source_db == null
+    error_message = "a primary is Multi-AZ and follows nobody"
+  }
+
+  assert {
+    condition     = length(aws_cloudwatch_metric_alarm.database) == 2
+    error_message = "a primary lags behind nobody"
+  }
+}
+
+run "a_replica" {
+  command = plan
+
+  variables {
+    source_arn = "arn:aws:rds:us-east-1:123456789012:db:database"
+  }
+
+  assert {
+    condition     = !aws_db_instance.this.multi_az && length(aws_cloudwatch_metric_alarm.database) == 3
+    error_message = "a replica is in one zone and has an alarm for its lag"
+  }
+}
+
+run "no_backups" {
+  command = plan
+
+  variables {
+    database = { engine_version = "15", multi_az = true, backup_days = 0 }
+  }
+
+  expect_failures = [var.database]
+}
+
+run "a_reader_of_a_replica" {
+  command = plan
+
+  variables {
+    source_arn = "arn:aws:rds:us-east-1:123456789012:db:database"
+    has_reader = true
+  }
+
+  expect_failures = [var.has_reader]
+}

@@ -1,0 +1,136 @@
+//! `cargo xtask infra`: everything about the Terraform sources that can be checked without AWS.
+//!
+//! Formatting, validation and tests of every root and module; plans of every root in both profiles,
+//! applied and planned again; rules over the plans; equality with the local deployment; other
+//! topologies; the table of broken topologies; and edits that must turn all of this red. With
+//! `cargo xtask infra plan ROOT FILE` the rules judge one plan, also a real one.
+//! Deliberately not here: what only AWS knows, such as quotas, names that are taken, real times.
+
+mod edits;
+mod equality;
+mod plan;
+mod rules;
+mod terraform;
+mod texts;
+mod topologies;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, ensure};
+use fleet::topology::Topology;
+
+use plan::Plan;
+use terraform::Terraform;
+
+const ROOTS: [&str; 5] = ["bootstrap", "cicd", "live/east", "live/west", "live/global"];
+
+/// How many misspellings are tried in a run.
+const MISSPELLINGS: usize = 20;
+
+/// Runs the checks; gives the breaches.
+pub(crate) fn run(arguments: &[String]) -> anyhow::Result<Vec<String>> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("xtask has a parent")?;
+    match arguments {
+        [] => check(root),
+        [command, place, file] if command == "plan" => {
+            let text = std::fs::read_to_string(file)
+                .with_context(|| format!("could not read the plan {file}"))?;
+            judge(&text, root, place)
+        }
+        _ => anyhow::bail!("usage: cargo xtask infra [plan ROOT FILE]"),
+    }
+}
+
+/// The rules and the equality over one plan of one root.
+fn judge(json: &str, copy: &Path, root: &str) -> anyhow::Result<Vec<String>> {
+    let plan = Plan::parse(json)?;
+    let mut breaches = rules::check(&plan);
+    if let Some(key) = root.strip_prefix("live/").filter(|key| *key != "global") {
+        let topology = Topology::load(Some(&copy.join("topology.json")))?;
+        breaches.extend(equality::check(&plan, &topology, key)?);
+    }
+    Ok(breaches)
+}
+
+fn check(root: &Path) -> anyhow::Result<Vec<String>> {
+    let terraform = Terraform::from_environment();
+    let (is_there, _) = terraform.run(root, "command -v terraform")?;
+    ensure!(is_there, "terraform is missing; install Terraform 1.11 or newer");
+    let mut breaches = texts::check(&root.join("infra"))?;
+    let (is_formatted, said) =
+        terraform.run(&root.join("infra"), "terraform fmt -check -recursive -no-color")?;
+    if !is_formatted {
+        breaches.push(format!("terraform fmt: {said}"));
+    }
+    breaches.extend(topologies::check_table(&terraform, root)?);
+    let copy = terraform.copy(root)?;
+    for folder in folders(copy.path())? {
+        let script =
+            "terraform init -backend=false -no-color >init.log || { cat init.log; exit 1; }
+            terraform validate -no-color || exit 1
+            [ ! -d tests ] || terraform test -no-color";
+        let (is_valid, said) = terraform.run(&folder, script)?;
+        if !is_valid {
+            breaches.push(format!("{}: {said}", folder.display()));
+        }
+    }
+    crate::say("infra: sources are formatted and valid, and both readers know the same topologies");
+    if !terraform.can_plan() {
+        crate::say("################################################################");
+        crate::say("# SKIPPED (4 checks): the real provider asks AWS for plans, so no");
+        crate::say("# plan was made: rules, second plans, equality, edits.");
+        crate::say("################################################################");
+        return Ok(breaches);
+    }
+    for place in ROOTS {
+        breaches.extend(plan_twice(&terraform, root, place)?);
+    }
+    breaches.extend(plan_least(&terraform, root)?);
+    crate::say("infra: every root was planned, applied and planned again");
+    breaches.extend(topologies::plan_others(&terraform, root)?);
+    crate::say("infra: other topologies were planned");
+    if breaches.is_empty() {
+        let edits = edits::try_edits(&terraform, root)?;
+        let seed = rand::random();
+        let words = edits::try_misspellings(&terraform, root, MISSPELLINGS, seed)?;
+        crate::say(&format!("infra: {edits} edits and {words} misspellings refused (seed {seed})"));
+    }
+    Ok(breaches)
+}
+
+/// Plans, applies, and plans again what a bank would run.
+fn plan_twice(terraform: &Terraform, root: &Path, place: &str) -> anyhow::Result<Vec<String>> {
+    let copy = terraform.copy(root)?;
+    let mut breaches = Vec::new();
+    for plan in [Terraform::first_plan, Terraform::second_plan] {
+        match plan(terraform, copy.path(), place, "production")? {
+            Ok(plan) => breaches.extend(judge(&plan, copy.path(), place)?),
+            Err(said) => breaches.push(said),
+        }
+        if !breaches.is_empty() {
+            break;
+        }
+    }
+    Ok(breaches.into_iter().map(|breach| format!("{place}: {breach}")).collect())
+}
+
+/// Plans the least that keeps every rule; only regions differ between the profiles.
+fn plan_least(terraform: &Terraform, root: &Path) -> anyhow::Result<Vec<String>> {
+    let copy = terraform.copy(root)?;
+    let mut breaches = Vec::new();
+    for place in ["live/east", "live/west"] {
+        match terraform.first_plan(copy.path(), place, "minimal")? {
+            Ok(plan) => breaches.extend(judge(&plan, copy.path(), place)?),
+            Err(said) => breaches.push(format!("{place}, minimal: {said}")),
+        }
+    }
+    Ok(breaches)
+}
+
+/// Every root and module.
+fn folders(copy: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    texts::collect(&copy.join("infra"), &mut files)?;
+    let main = files.iter().filter(|file| file.ends_with("main.tf"));
+    Ok(main.filter_map(|file| file.parent()).map(Path::to_owned).collect())
+}
