@@ -45,7 +45,7 @@ find "$root" -exec touch --no-dereference --date="@$epoch" {} +
 
 mkdir -p "$output"
 package="ballast_${version}_${architecture}.deb"
-dpkg-deb --root-owner-group --uniform-compression -Zxz --threads-max=1 \
+dpkg-deb --root-owner-group --uniform-compression -Zxz -z1 --threads-max=1 \
     --build "$root" "$output/$package" >&2
 (cd "$output" && sha256sum "$package" >SHA256SUMS)
 cat "$output/SHA256SUMS"
