@@ -29,6 +29,18 @@ impl Terraform {
         self.before.is_some()
     }
 
+    /// Whether the provider is there. Only a registry that is out of reach makes it false: whatever
+    /// else is wrong is for the checks to find.
+    pub(crate) fn has_provider(&self, copy: &Path) -> anyhow::Result<bool> {
+        let folder = copy.join("infra/modules/network");
+        let (is_there, said) = self.run(&folder, "terraform init -backend=false -no-color")?;
+        let is_out_of_reach =
+            ["could not connect to", "Failed to query available provider packages"]
+                .iter()
+                .any(|words| said.contains(words));
+        Ok(self.can_plan() || is_there || !is_out_of_reach)
+    }
+
     /// Runs a shell script in the folder; whether it was fine, and all it said.
     pub(crate) fn run(&self, folder: &Path, script: &str) -> anyhow::Result<(bool, String)> {
         let mut command = match &self.before {
