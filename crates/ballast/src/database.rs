@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use clap::Args;
+use fleet::data_folder::DataFolder;
 use store::{DatabaseUrl, Store};
 
 /// The file of the embedded database inside a data folder.
@@ -21,6 +22,12 @@ pub(crate) struct DatabaseArgs {
 }
 
 impl DatabaseArgs {
+    /// The folder of the local deployment.
+    pub(crate) fn data_folder(&self) -> anyhow::Result<DataFolder> {
+        let describe = || format!("could not find the folder {}", self.data.display());
+        DataFolder::at(&self.data).with_context(describe)
+    }
+
     /// The address of the database; it need not exist.
     pub(crate) fn url(&self) -> anyhow::Result<DatabaseUrl> {
         match &self.database {

@@ -11,6 +11,7 @@ mod duration;
 mod leave;
 mod output;
 mod process;
+mod receipt_keys;
 #[cfg(test)]
 mod reference;
 
@@ -64,6 +65,10 @@ enum Command {
     Audit(commands::audit::AuditArgs),
     /// Prove, show and draw the topology file
     Topology(commands::topology::TopologyArgs),
+    /// Say which acknowledged operations the books do not hold
+    Reconcile(commands::reconcile::ReconcileArgs),
+    /// Show and rotate the keys that sign receipts
+    Keys(commands::keys::KeysArgs),
     /// Add, list and disable staff; make tokens for programs
     Staff(commands::staff::StaffArgs),
     /// Post a file of transactions through the front door and compare every balance
@@ -121,6 +126,8 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             Command::Migrate(args) => commands::migrate::run(&args),
             Command::Audit(args) => commands::audit::run(&args),
             Command::Topology(args) => commands::topology::run(&args),
+            Command::Reconcile(args) => commands::reconcile::run(args).await,
+            Command::Keys(args) => commands::keys::run(&args),
             Command::Staff(args) => commands::staff::run(args).await,
             Command::Replay(args) => commands::replay::run(args).await,
             Command::Bench(args) => commands::bench::run(args).await,

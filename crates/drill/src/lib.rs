@@ -12,5 +12,6 @@ pub mod client;
 mod dice;
 pub mod generate;
 mod rate;
+pub mod receipts;
 pub mod replay;
 pub mod target;

@@ -29,6 +29,7 @@ pub use self::file::{Direction, FileAccount, FileRefused, FileRow, ReplayFile, R
 use crate::{
     client::Client,
     rate::{per_second, rounded},
+    receipts::ReceiptFile,
     target::Target,
 };
 
@@ -44,6 +45,8 @@ pub struct ReplayOptions {
     pub patience: Duration,
     /// How long one try may take.
     pub timeout: Duration,
+    /// Where to keep the receipts that come with the answers.
+    pub receipts: Option<Arc<ReceiptFile>>,
 }
 
 impl Default for ReplayOptions {
@@ -52,6 +55,7 @@ impl Default for ReplayOptions {
             concurrency: 32,
             patience: Duration::from_secs(60),
             timeout: Duration::from_secs(10),
+            receipts: None,
         }
     }
 }
@@ -129,6 +133,16 @@ struct Job {
     order: Vec<usize>,
     next: AtomicUsize,
     progress: ProgressBar,
+}
+
+impl Job {
+    /// Keeps a receipt, if there is one and somebody wants it.
+    fn keep(&self, receipt: Option<&str>) -> anyhow::Result<()> {
+        match (&self.options.receipts, receipt) {
+            (Some(file), Some(receipt)) => file.keep(receipt),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// Posts the file.

@@ -75,6 +75,12 @@ impl DataFolder {
         self.root.join("credentials.json")
     }
 
+    /// The keys that sign receipts, private parts too.
+    #[must_use]
+    pub fn receipt_keys_file(&self) -> PathBuf {
+        self.root.join("receipt-keys.json")
+    }
+
     /// The embedded database.
     #[must_use]
     pub fn database_file(&self) -> PathBuf {

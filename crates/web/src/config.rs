@@ -1,6 +1,9 @@
 //! What a server is told about itself. Reading it from a file is the binary's work.
 
+use std::sync::Arc;
 use std::time::Duration;
+
+use crate::receipts::Receipts;
 
 /// The settings of one server.
 #[derive(Debug, Clone)]
@@ -18,6 +21,8 @@ pub struct Config {
     pub proxy_hops: usize,
     /// How long requests in flight may take when the server is asked to leave.
     pub drain: Duration,
+    /// With what postings are attested; without it answers carry no receipts.
+    pub receipts: Option<Arc<Receipts>>,
 }
 
 impl Default for Config {
@@ -29,6 +34,7 @@ impl Default for Config {
             secure_cookies: false,
             proxy_hops: 2,
             drain: Duration::from_secs(5),
+            receipts: None,
         }
     }
 }

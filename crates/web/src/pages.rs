@@ -16,6 +16,7 @@ pub(crate) mod error;
 mod form;
 mod layout;
 mod openings;
+mod receipt;
 mod show;
 mod sign_in;
 mod statement;
@@ -31,7 +32,7 @@ use crate::problem::{Kind, Problem};
 use crate::route::{Handled, Route};
 
 /// The rows of the route table.
-pub(crate) fn routes() -> [&'static [Route]; 9] {
+pub(crate) fn routes() -> [&'static [Route]; 10] {
     [
         assets::ROUTES,
         sign_in::ROUTES,
@@ -41,6 +42,7 @@ pub(crate) fn routes() -> [&'static [Route]; 9] {
         openings::ROUTES,
         accounts::ROUTES,
         cash::ROUTES,
+        receipt::ROUTES,
         transfers::ROUTES,
     ]
 }

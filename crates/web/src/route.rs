@@ -14,7 +14,7 @@ use ledger::Role;
 use crate::call::Call;
 use crate::openapi::Doc;
 use crate::problem::Problem;
-use crate::{api, health, openapi, pages};
+use crate::{api, health, openapi, pages, receipts};
 
 /// Who may call a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -173,11 +173,14 @@ impl Route {
 
 /// Whether a path belongs to the API, so that its errors are problem documents and not pages.
 pub(crate) fn is_api_path(path: &str) -> bool {
-    path == "/api" || path.starts_with("/api/") || path == "/openapi.json"
+    let prefixes = ["/api/", "/.well-known/"];
+    path == "/api"
+        || path == "/openapi.json"
+        || prefixes.iter().any(|prefix| path.starts_with(prefix))
 }
 
 static TABLE: LazyLock<Vec<&'static Route>> = LazyLock::new(|| {
-    [health::ROUTES, openapi::ROUTES]
+    [health::ROUTES, openapi::ROUTES, receipts::ROUTES]
         .into_iter()
         .chain(api::routes())
         .chain(pages::routes())

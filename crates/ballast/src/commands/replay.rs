@@ -4,10 +4,12 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::Context;
 use clap::Args;
 use drill::generate::{GenerateOptions, Totals, generate};
+use drill::receipts::ReceiptFile;
 use drill::replay::{Outcome, ReplayFile, ReplayOptions};
 use drill::target::{Target, TargetOptions};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -62,6 +64,9 @@ pub(crate) struct ReplayArgs {
         value_parser = clap::value_parser!(u16).range(1..=1_000)
     )]
     concurrency: u16,
+    /// Keep the bank's receipts here, one a line, for `ballast reconcile`; appends
+    #[arg(long, value_name = "FILE", conflicts_with = "generate")]
+    receipts: Option<PathBuf>,
     /// Print the result as JSON
     #[arg(long)]
     json: bool,
@@ -117,9 +122,16 @@ pub(crate) async fn run(args: ReplayArgs) -> anyhow::Result<ExitCode> {
     let style =
         ProgressStyle::with_template("{bar:40} {pos} of {len} rows, {per_sec}, {eta} left")?;
     let progress = ProgressBar::new(file.rows).with_style(style);
-    let options =
-        ReplayOptions { concurrency: usize::from(args.concurrency), ..ReplayOptions::default() };
+    let receipts = args.receipts.as_deref().map(ReceiptFile::open).transpose()?.map(Arc::new);
+    let options = ReplayOptions {
+        concurrency: usize::from(args.concurrency),
+        receipts: receipts.clone(),
+        ..ReplayOptions::default()
+    };
     let outcome = drill::replay::run(file, target, options, progress).await?;
+    if let (Some(receipts), Some(path)) = (receipts, &args.receipts) {
+        output::note(&format!("{} receipts kept in {}", receipts.kept(), path.display()));
+    }
     report(&outcome, args.json)?;
     Ok(ExitCode::from(u8::from(outcome.found_a_problem())))
 }

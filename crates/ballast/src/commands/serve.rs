@@ -1,17 +1,19 @@
 //! `ballast serve`: one application server.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
+use ledger::receipt::Durability;
 use serde::Deserialize;
 use store::{DatabaseUrl, Store};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::process;
+use crate::{process, receipt_keys};
 
 /// Arguments of `serve`.
 #[derive(Args)]
@@ -31,6 +33,9 @@ struct ServerConfig {
     listen: SocketAddr,
     database: String,
     drain_seconds: u64,
+    /// The keys that sign receipts; without it answers carry none.
+    #[serde(default)]
+    receipt_keys: Option<PathBuf>,
     #[serde(default)]
     secure_cookies: bool,
     #[serde(default)]
@@ -43,6 +48,7 @@ pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
     if config.exit_with_parent {
         process::exit_with_parent();
     }
+    let receipts = receipts(config.receipt_keys.as_deref())?;
     let url = DatabaseUrl::parse(&config.database)?;
     store::migrate(&url).with_context(|| config.database.clone())?;
     let store = Store::open(&url).with_context(|| config.database.clone())?;
@@ -63,8 +69,16 @@ pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
         zone: config.zone,
         secure_cookies: config.secure_cookies,
         drain: Duration::from_secs(config.drain_seconds),
+        receipts,
         ..web::Config::default()
     };
     web::serve(listener, store, config, shutdown).await?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// What signs receipts. An embedded commit is durable on this machine and nowhere else.
+fn receipts(keys: Option<&Path>) -> anyhow::Result<Option<Arc<web::Receipts>>> {
+    let Some(path) = keys else { return Ok(None) };
+    let keys = receipt_keys::read(path)?;
+    Ok(Some(Arc::new(web::Receipts::try_new(&keys, Durability::Machine)?)))
 }

@@ -23,6 +23,7 @@ use tokio::sync::mpsc;
 use crate::bank;
 use crate::leave::Leave;
 use crate::output;
+use crate::receipt_keys;
 
 /// Start the whole deployment on this machine: front door, a balancer for each region, a server
 /// for each zone. Runs until Ctrl-C or `ballast down`.
@@ -70,6 +71,7 @@ pub(crate) async fn run(args: UpArgs) -> anyhow::Result<ExitCode> {
     let mut leave = Leave::try_new().context("could not listen to signals")?;
     let plan = plan(&args)?;
     let claim = Claim::take(&plan).await?;
+    receipt_keys::make_if_missing(&plan.data_folder.receipt_keys_file())?;
     let staff = bank::prepare(&plan.database, plan.data_folder.root())
         .await
         .context("could not prepare the bank")?;

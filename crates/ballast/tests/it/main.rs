@@ -14,4 +14,5 @@ mod deployment;
 mod exactly_once;
 mod faults;
 mod http;
+mod receipts;
 mod sessions;

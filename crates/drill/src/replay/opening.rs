@@ -45,6 +45,7 @@ pub(super) async fn find_or_open(
     #[derive(Deserialize)]
     struct Opened {
         account: OpenedAccount,
+        receipt: Option<String>,
     }
     #[derive(Deserialize)]
     struct OpenedAccount {
@@ -67,7 +68,9 @@ pub(super) async fn find_or_open(
     if answer.status != StatusCode::CREATED {
         bail!("customer {customer} got no account: {}", answer.excerpt());
     }
-    Ok(answer.json::<Opened>()?.account.number)
+    let opened: Opened = answer.json()?;
+    job.keep(opened.receipt.as_deref())?;
+    Ok(opened.account.number)
 }
 
 async fn find_or_create_customer(

@@ -24,6 +24,8 @@ struct Posted<'a> {
     from: Option<Side<'a>>,
     #[serde(borrow)]
     to: Option<Side<'a>>,
+    #[serde(borrow)]
+    receipt: Option<&'a str>,
 }
 
 #[derive(Deserialize)]
@@ -64,6 +66,7 @@ pub(super) async fn post_rows(
             .with_context(|| format!("line {} could not be posted", row.line))?;
         let difference = compare(row, &answer)
             .with_context(|| format!("line {} could not be posted", row.line))?;
+        job.keep(difference.receipt)?;
         if difference.replayed {
             tally.replayed += 1;
         }
@@ -82,13 +85,14 @@ pub(super) async fn post_rows(
     Ok(())
 }
 
-struct Difference {
+struct Difference<'a> {
     replayed: bool,
+    receipt: Option<&'a str>,
     text: Option<String>,
 }
 
 /// Compares an answer with the row. An error means that there is no use in going on.
-fn compare(row: &FileRow, answer: &Answer) -> anyhow::Result<Difference> {
+fn compare<'a>(row: &FileRow, answer: &'a Answer) -> anyhow::Result<Difference<'a>> {
     match answer.status {
         StatusCode::CREATED | StatusCode::OK => {}
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
@@ -100,7 +104,8 @@ fn compare(row: &FileRow, answer: &Answer) -> anyhow::Result<Difference> {
                 row.balance,
                 answer.problem().unwrap_or_else(|| answer.excerpt())
             );
-            return Ok(Difference { replayed: answer.replayed, text: Some(text) });
+            let replayed = answer.replayed;
+            return Ok(Difference { replayed, receipt: None, text: Some(text) });
         }
         _ => bail!("the bank answered {}", answer.excerpt()),
     }
@@ -114,5 +119,5 @@ fn compare(row: &FileRow, answer: &Answer) -> anyhow::Result<Difference> {
         Ok(balance) if balance == row.balance => None,
         _ => Some(format!("the file says {}, the bank says {}", row.balance, side.balance.amount)),
     };
-    Ok(Difference { replayed: posted.replayed, text })
+    Ok(Difference { replayed: posted.replayed, receipt: posted.receipt, text })
 }

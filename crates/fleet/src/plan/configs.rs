@@ -47,6 +47,7 @@ pub(super) fn server(
         "zone": process.zone,
         "listen": process.address,
         "database": options.database,
+        "receipt_keys": options.data_folder.receipt_keys_file(),
         "drain_seconds": topology.drain_seconds,
         "exit_with_parent": true,
     })

@@ -48,6 +48,7 @@ fn the_server_config() {
     let expected = json!({
         "name": "applicationServer01-east", "region": "east", "zone": "us-east-1a",
         "listen": "127.0.0.1:8111", "database": "sqlite:/data/bank.db",
+        "receipt_keys": "/data/receipt-keys.json",
         "drain_seconds": 5, "exit_with_parent": true,
     });
     assert_eq!(config(&plan(Ports::AsWritten).unwrap(), "applicationServer01-east"), expected);

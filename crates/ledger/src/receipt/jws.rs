@@ -50,7 +50,7 @@ impl Signer {
     }
 
     /// The receipt as text: three parts of base64url with points between. Equal receipts give
-    /// equal texts. Some 20 µs.
+    /// equal texts. Some 30 µs (`examples/receipt_speed.rs`).
     #[must_use]
     pub fn sign(&self, receipt: &Receipt) -> String {
         let mut text = self.prefix.clone();

@@ -7,7 +7,8 @@
 use bytes::Bytes;
 use http::StatusCode;
 use ledger::operation::BATCH_LENGTH_MAX;
-use ledger::{Answer, Balance, Currency, Leg, LegAnswer, Operation, Request};
+use ledger::receipt::{Effect, Moved, accepted};
+use ledger::{Answer, Balance, Currency, IdempotencyKey, Leg, LegAnswer, Operation, Request};
 use serde::{Deserialize, Serialize};
 use store::{Decided, Outcome};
 use utoipa::ToSchema;
@@ -15,9 +16,11 @@ use utoipa::ToSchema;
 use super::answer::{Decimal, Digits, Time, bytes, mark_replayed};
 use super::body;
 use super::postings::TransferIn;
+use crate::app::{Server, Shared};
 use crate::call::Call;
 use crate::openapi::Doc;
 use crate::problem::{Kind, Problem};
+use crate::receipts;
 use crate::route::{Access, Handled, Route, handler};
 
 /// 8,000 transfers of 1,000 bytes: descriptions of full length in the longest script.
@@ -56,6 +59,10 @@ struct BatchOut {
     refused: usize,
     /// In the order of the request.
     results: Vec<ResultOut>,
+    /// The bank's signed word for all that was accepted: one JWS over a digest of it, which the
+    /// keys at `/.well-known/jwks.json` verify. Absent if all was refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    receipt: Option<String>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -71,20 +78,23 @@ async fn batch(call: Call) -> Handled {
     let actor = call.actor()?;
     if call.body.len() < LARGE_BYTES {
         let legs = call.json::<BatchIn<'_>>()?.legs()?;
-        let currencies = currencies(&legs);
-        let decided = post(&call, Operation::new(key, Request::Batch(legs), actor)).await?;
-        return write(&decided, &currencies);
+        let operation = Operation::new(key.clone(), Request::Batch(legs), actor);
+        let asked = operation.request.movements(None);
+        let decided = post(&call, operation).await?;
+        return write(&call.server, key, &decided, &asked);
     }
     call.check_json()?;
     let body: Bytes = call.body.clone();
-    let (operation, currencies) = aside(move || {
+    let (operation, asked) = aside(move || {
         let legs = body::parse::<BatchIn<'_>>(&body)?.legs()?;
-        let currencies = currencies(&legs);
-        Ok((Operation::new(key, Request::Batch(legs), actor), currencies))
+        let operation = Operation::new(key, Request::Batch(legs), actor);
+        let asked = operation.request.movements(None);
+        Ok((operation, asked))
     })
     .await?;
+    let (server, key) = (Shared::clone(&call.server), operation.key.clone());
     let decided = post(&call, operation).await?;
-    aside(move || write(&decided, &currencies)).await
+    aside(move || write(&server, key, &decided, &asked)).await
 }
 
 /// Runs long work beside the threads that answer requests.
@@ -107,10 +117,6 @@ impl BatchIn<'_> {
     }
 }
 
-fn currencies(legs: &[Leg]) -> Vec<Currency> {
-    legs.iter().map(|leg| leg.amount.currency()).collect()
-}
-
 async fn post(call: &Call, operation: Operation) -> Result<Decided, Problem> {
     match call.server.store.post(operation).await? {
         Outcome::Decided(decided) => Ok(decided),
@@ -118,11 +124,12 @@ async fn post(call: &Call, operation: Operation) -> Result<Decided, Problem> {
     }
 }
 
-fn write(decided: &Decided, currencies: &[Currency]) -> Handled {
+fn write(server: &Server, key: IdempotencyKey, decided: &Decided, asked: &[Moved]) -> Handled {
     let Answer::Legs(legs) = &decided.answer else { return Err(Kind::Internal.into()) };
     let results: Vec<_> =
-        legs.iter().zip(currencies).map(|(leg, currency)| result(leg, *currency)).collect();
+        legs.iter().zip(asked).map(|(leg, asked)| result(leg, asked.amount.currency())).collect();
     let refused = legs.iter().filter(|leg| matches!(leg, LegAnswer::Refused(_))).count();
+    let effect = Effect::of("batch", &decided.answer, &accepted(&decided.answer, asked));
     let out = BatchOut {
         operation: Digits(decided.operation.get()),
         kind: "batch",
@@ -131,6 +138,7 @@ fn write(decided: &Decided, currencies: &[Currency]) -> Handled {
         accepted: legs.len().saturating_sub(refused),
         refused,
         results,
+        receipt: receipts::of_decided(server, key, decided, effect),
     };
     // An accepted result is about 90 bytes.
     let mut body = Vec::with_capacity(legs.len().saturating_mul(100).saturating_add(200));

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use http::StatusCode;
 use ledger::operation::Opening;
+use ledger::receipt::Effect;
 use ledger::{
     Account, AccountKind, AccountNumber, AccountStatus, Amount, Answer, Currency, CustomerNumber,
     CustomerStatus, Operation, Request,
@@ -18,6 +19,7 @@ use super::money::Money;
 use crate::call::Call;
 use crate::openapi::Doc;
 use crate::problem::{Asked, FieldError, Kind, Problem};
+use crate::receipts;
 use crate::route::{Access, Handled, Route, handler};
 
 pub(crate) static ROUTES: &[Route] =
@@ -59,6 +61,9 @@ struct OpeningOut<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     transfer: Option<Digits>,
     account: AccountOut<'a>,
+    /// The bank's signed word for it: a JWS that the keys at `/.well-known/jwks.json` verify.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    receipt: Option<String>,
 }
 
 /// What was decided about an opening.
@@ -115,8 +120,11 @@ async fn open(call: Call) -> Handled {
     let key = call.key()?;
     let given: OpeningIn<'_> = call.json()?;
     let opening = given.parse(call.customer()?)?;
-    let operation = Operation::new(key, Request::Open(opening.clone()), call.actor()?);
+    let request = Request::Open(opening.clone());
+    let operation = Operation::new(key.clone(), request.clone(), call.actor()?);
     let opened = post(&call, operation).await?;
+    let moved = request.movements(Some(opened.account));
+    let effect = Effect::of(request.kind(), &opened.decided.answer, &moved);
     let view = as_opened(&opening, &opened);
     let mut response = with_status(
         StatusCode::CREATED,
@@ -127,6 +135,7 @@ async fn open(call: Call) -> Handled {
             booked_at: Time(opened.decided.booked_at),
             transfer: opened.transfer.map(Digits),
             account: AccountOut::new(&view),
+            receipt: receipts::of_decided(&call.server, key, &opened.decided, effect),
         },
     );
     mark_replayed(&mut response, opened.decided.replayed);

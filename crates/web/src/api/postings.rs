@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use http::StatusCode;
+use ledger::receipt::{Effect, Moved};
 use ledger::{AccountNumber, Amount, Answer, Balance, Leg, LegAnswer, Operation, Request};
 use serde::{Deserialize, Serialize};
 use store::{Decided, Outcome};
@@ -14,6 +15,7 @@ use super::text::{Text, description};
 use crate::call::Call;
 use crate::openapi::Doc;
 use crate::problem::{Asked, Kind, Problem};
+use crate::receipts;
 use crate::route::{Access, Handled, Route, handler};
 
 pub(crate) static ROUTES: &[Route] = &[
@@ -84,6 +86,9 @@ struct PostingOut {
     from: Option<Side>,
     #[serde(skip_serializing_if = "Option::is_none")]
     to: Option<Side>,
+    /// The bank's signed word for it: a JWS that the keys at `/.well-known/jwks.json` verify.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    receipt: Option<String>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -183,15 +188,18 @@ pub(crate) async fn post(
 async fn answer(call: &Call, operation: Operation, asked: Asked) -> Handled {
     let kind = operation.request.kind();
     let leg = operation.request.legs().first().ok_or(Kind::Internal)?;
-    let (debit, credit, currency) = (leg.debit, leg.credit, leg.amount.currency());
+    let (debit, credit, amount) = (leg.debit, leg.credit, leg.amount);
+    let key = operation.key.clone();
     let posted = post(call, operation, asked).await?;
     let side = |account: AccountNumber, after: Option<i64>| {
         after.map(|minor| Side {
             account: Digits(account.get()),
-            balance: Sum(Balance::new(minor, currency)),
+            balance: Sum(Balance::new(minor, amount.currency())),
         })
     };
     let replayed = posted.decided.replayed;
+    let moved = Moved { debit, credit, amount };
+    let effect = Effect::of(kind, &posted.decided.answer, &[moved]);
     let mut response = with_status(
         StatusCode::CREATED,
         &PostingOut {
@@ -202,6 +210,7 @@ async fn answer(call: &Call, operation: Operation, asked: Asked) -> Handled {
             transfer: Digits(posted.transfer),
             from: side(debit, posted.debit_after),
             to: side(credit, posted.credit_after),
+            receipt: receipts::of_decided(&call.server, key, &posted.decided, effect),
         },
     );
     mark_replayed(&mut response, replayed);

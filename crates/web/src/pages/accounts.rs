@@ -49,6 +49,8 @@ struct AccountPage {
     /// Whether the account takes postings.
     moves: bool,
     form_token: String,
+    /// The operation that was just done, if any: its receipt can be had.
+    done: Option<i64>,
     entries: Vec<EntryRow>,
 }
 
@@ -118,6 +120,7 @@ async fn show(call: &Call, status: StatusCode, notice: Option<Notice>) -> Handle
             counter,
             moves: account.accepts_postings().is_ok(),
             form_token: layout.form_token(),
+            done,
             entries: entries.iter().map(|entry| EntryRow::new(entry, done)).collect(),
             layout,
         },

@@ -3,6 +3,7 @@
 use ledger::operation::Opening;
 use ledger::{AccountKind, Amount, Currency, Operation, Request};
 
+use super::cash::result_path;
 use super::customers::find;
 use super::form::{self, FormPage, Input, fill, notice_of, token_field};
 use super::layout::Layout;
@@ -101,7 +102,7 @@ async fn submit(call: Call) -> Handled {
     };
     let operation = Operation::new(key.clone(), Request::Open(opening), call.actor()?);
     match post(&call, operation).await {
-        Ok(opened) => Ok(see_other(&format!("/accounts/{}", opened.account))),
+        Ok(opened) => Ok(see_other(&result_path(opened.account, &opened.decided))),
         Err(problem) if problem.status.is_server_error() => {
             show(&call, key.as_str(), &form, Some(&problem)).await
         }

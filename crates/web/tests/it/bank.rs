@@ -1,13 +1,16 @@
 //! A bank of its own for each test: temporary database, staff of every role, a client.
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use http::{HeaderMap, Method, Request, StatusCode};
+use ledger::receipt::{Durability, SigningKeys};
 use ledger::{Role, UserId};
 use serde_json::{Value, json};
 use store::{DatabaseUrl, NewSession, SessionKind, Staff, Store, now_ms};
 use tower::ServiceExt as _;
-use web::{Config, app, hash_password, new_token};
+use web::{Config, Receipts, app, hash_password, new_token};
 
 /// The password of the teller.
 pub(crate) const PASSWORD: &str = "right-horse-1";
@@ -19,6 +22,17 @@ pub(crate) struct Bank {
     pub(crate) cashier: String,
     pub(crate) teller: String,
     _folder: tempfile::TempDir,
+}
+
+/// The keys of the test's bank.
+pub(crate) fn signing_keys() -> SigningKeys {
+    SigningKeys::from_seeds([1; 32], [2; 32]).unwrap()
+}
+
+fn config(name: &str) -> Config {
+    let receipts = Receipts::try_new(&signing_keys(), Durability::Machine).unwrap();
+    let receipts = Some(Arc::new(receipts));
+    Config { name: name.into(), receipts, ..Config::default() }
 }
 
 /// An answer, read whole.
@@ -132,13 +146,19 @@ impl Bank {
             tokens.push(token);
         }
         let [executive, cashier, teller] = tokens.try_into().unwrap();
-        let app = app(store.clone(), Config::default());
+        let app = app(store.clone(), config("server"));
         Self { store, app, executive, cashier, teller, _folder: folder }
     }
 
     /// Another server over the same database.
     pub(crate) fn second_server(&self) -> Router {
-        app(self.store.clone(), Config { name: "other".into(), ..Config::default() })
+        app(self.store.clone(), config("other"))
+    }
+
+    /// The same bank behind another server.
+    pub(crate) fn with_app(mut self, app: Router) -> Self {
+        self.app = app;
+        self
     }
 
     pub(crate) fn ask(&self, method: Method, path: &str) -> Ask<'_> {

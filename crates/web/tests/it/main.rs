@@ -15,4 +15,5 @@ mod health;
 mod pages;
 mod postings;
 mod reading;
+mod receipts;
 mod sessions;

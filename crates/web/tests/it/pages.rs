@@ -172,9 +172,11 @@ async fn an_executive_adds_a_customer_and_opens_an_account() {
         ("currency", "USD"),
         ("opening_amount", "12.34"),
     ];
-    for _ in 0..2 {
+    for end in ["?done=1", "?done=1&again=1"] {
         let opened = submit(&bank, who, path, &open).await.expect(303);
-        assert_eq!(opened.header("location"), "/accounts/360110000");
+        assert_eq!(opened.header("location"), format!("/accounts/360110000{end}"));
+        let view = get(&bank, who, opened.header("location")).await.expect(200);
+        assert!(view.text.contains("12.34 USD"));
     }
     let view = get(&bank, who, "/customers/110110000").await.expect(200);
     assert!(view.text.contains("12.34 USD"));
