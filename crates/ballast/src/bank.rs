@@ -11,13 +11,15 @@ use std::path::Path;
 use anyhow::Context;
 use ledger::{Role, UserId};
 use serde_json::json;
-use store::{DatabaseUrl, NewSession, SessionKind, Staff, Store, now_ms};
+use store::{DatabaseUrl, NewSession, SessionKind, SessionOrigin, Staff, Store, now_ms};
 
 /// The staff of a fresh bank, as in every branch's training deck.
-const SAMPLE_STAFF: [(&str, &str, Role); 3] = [
+const SAMPLE_STAFF: [(&str, &str, Role); 5] = [
     ("C00000001", "ramesh", Role::Executive),
     ("C00000002", "suresh", Role::Cashier),
     ("C00000003", "mahesh", Role::Teller),
+    ("C00000004", "anita", Role::Auditor),
+    ("C00000005", "dinesh", Role::Administrator),
 ];
 
 /// A year: a local deployment's tools should not stop working in the middle of a drill.
@@ -96,6 +98,7 @@ pub(crate) async fn make_token(
         user,
         kind: SessionKind::Client,
         expires_at: now_ms().saturating_add(life_ms),
+        origin: SessionOrigin::default(),
     };
     store.create_session(session).await?;
     Ok(token)
@@ -109,7 +112,7 @@ async fn write_credentials(
     let path = data.join("credentials.json");
     let mut credentials = serde_json::Map::new();
     for (user, _, role) in SAMPLE_STAFF {
-        if role != Role::Cashier {
+        if matches!(role, Role::Executive | Role::Teller) {
             let user = UserId::parse(user).context("sample user ids are well formed")?;
             let token = make_token(store, user, TOKEN_LIFE_MS).await?;
             credentials.insert(role.as_str().to_owned(), json!(token));

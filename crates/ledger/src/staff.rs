@@ -11,11 +11,16 @@ pub enum Role {
     Cashier,
     /// Money at the counter.
     Teller,
+    /// Reads everything, changes nothing.
+    Auditor,
+    /// Who may sign in, and as what; sees no customer and no money.
+    Administrator,
 }
 
 impl Role {
     /// All roles.
-    pub const ALL: [Self; 3] = [Self::Executive, Self::Cashier, Self::Teller];
+    pub const ALL: [Self; 5] =
+        [Self::Executive, Self::Cashier, Self::Teller, Self::Auditor, Self::Administrator];
 
     /// The word for it.
     #[must_use]
@@ -24,6 +29,8 @@ impl Role {
             Self::Executive => "executive",
             Self::Cashier => "cashier",
             Self::Teller => "teller",
+            Self::Auditor => "auditor",
+            Self::Administrator => "administrator",
         }
     }
 

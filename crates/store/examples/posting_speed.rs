@@ -103,6 +103,7 @@ async fn actor(store: &Store) -> Actor {
         user: user.clone(),
         kind: SessionKind::Client,
         expires_at: i64::MAX,
+        origin: store::SessionOrigin::default(),
     };
     let session = store.create_session(session).await.unwrap();
     Actor { user, session, server: Arc::from("example") }

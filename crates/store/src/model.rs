@@ -214,6 +214,21 @@ pub struct NewSession {
     pub kind: SessionKind,
     /// When it ends whatever happens.
     pub expires_at: UnixMs,
+    /// Where it comes from.
+    pub origin: SessionOrigin,
+}
+
+/// Where a session comes from. The default is what the command line makes.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SessionOrigin {
+    /// The server that signed the user in; `None` at the command line.
+    pub server: Option<Arc<str>>,
+    /// The client's address; may be empty.
+    pub address: String,
+    /// What the client says it is (`User-Agent`); may be empty.
+    pub agent: String,
+    /// Signed in with a password that the bank generated: good for choosing another only.
+    pub password_due: bool,
 }
 
 /// A live session with its owner.
@@ -233,6 +248,119 @@ pub struct Session {
     pub expires_at: UnixMs,
     /// When it was last seen at work, to the minute.
     pub seen_at: UnixMs,
+    /// Good for choosing a password only.
+    pub password_due: bool,
+}
+
+/// A live session in a list of somebody's sessions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionView {
+    /// The public number of the session.
+    pub id: i64,
+    /// Browser or program.
+    pub kind: SessionKind,
+    /// When it began.
+    pub created_at: UnixMs,
+    /// When it was last seen at work, to the minute.
+    pub seen_at: UnixMs,
+    /// When it ends whatever happens.
+    pub expires_at: UnixMs,
+    /// The client's address at sign-in; empty for tokens of the command line.
+    pub address: String,
+    /// What the client said it was.
+    pub agent: String,
+}
+
+/// What an administrator does to a member of staff.
+#[derive(Clone, PartialEq, Eq)]
+pub enum StaffChange {
+    /// Adds them.
+    Add {
+        /// The name to greet with.
+        name: String,
+        /// What they may do.
+        role: Role,
+        /// Of a generated password.
+        password_hash: String,
+    },
+    /// Gives a generated password; ends their sessions in browsers.
+    Password {
+        /// A PHC string.
+        password_hash: String,
+    },
+    /// Deactivates (ends all sessions) or activates.
+    Disabled(bool),
+    /// Another role, from the next request on.
+    Role(Role),
+    /// Ends all sessions, programs' too.
+    EndSessions,
+}
+
+impl StaffChange {
+    /// The action of the audit row.
+    #[must_use]
+    pub const fn action(&self) -> &'static str {
+        match self {
+            Self::Add { .. } => "staff.add",
+            Self::Password { .. } => "staff.password.reset",
+            Self::Disabled(true) => "staff.deactivate",
+            Self::Disabled(false) => "staff.activate",
+            Self::Role(_) => "staff.role",
+            Self::EndSessions => "staff.sessions.end",
+        }
+    }
+}
+
+/// What became of a [`StaffChange`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StaffChanged {
+    /// It is so now.
+    Done,
+    /// There is no such user (or, for adding, there is one already).
+    NoSuchUser,
+    /// Whoever asks is no longer an active administrator, or asks about themselves. So at least
+    /// one administrator is always left.
+    NotAllowed,
+}
+
+/// Which audit rows are asked for; empty parts ask for all.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AuditFilter {
+    /// At or after.
+    pub from: Option<UnixMs>,
+    /// Before.
+    pub until: Option<UnixMs>,
+    /// Who did it.
+    pub user: Option<UserId>,
+    /// The action, or its beginning up to a full stop: `staff` finds `staff.add`.
+    pub action: Option<String>,
+    /// `done`, `denied` or `failed`.
+    pub result: Option<String>,
+    /// On what, exactly: the number of a customer or account, a user id.
+    pub subject: Option<String>,
+}
+
+/// An audit row as stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditRow {
+    /// Grows with time.
+    pub id: i64,
+    /// When.
+    pub at: UnixMs,
+    /// Who; `None` before anybody was known, and for the command line.
+    pub user: Option<UserId>,
+    /// The session's public number.
+    pub session: Option<i64>,
+    /// Which server; `command line` outside of any.
+    pub server: String,
+    /// From where: the row's own address or that of its session; may be empty.
+    pub address: String,
+    /// What.
+    pub action: String,
+    /// On what.
+    pub subject: String,
+    /// `done`, `denied` or `failed`.
+    pub result: String,
 }
 
 /// An audit row: everything that is no posting (postings carry their actor themselves).
@@ -250,6 +378,8 @@ pub struct AuditEvent {
     pub subject: String,
     /// `done`, `denied` or `failed`.
     pub result: &'static str,
+    /// The client's address; `None`: that of the session.
+    pub address: Option<String>,
 }
 
 impl AuditEvent {
@@ -263,6 +393,21 @@ impl AuditEvent {
             action,
             subject,
             result,
+            address: None,
+        }
+    }
+
+    /// An event of the command line, where nobody signs in.
+    #[must_use]
+    pub fn of_command_line(action: &'static str, subject: String) -> Self {
+        Self {
+            user: None,
+            session: None,
+            server: Arc::from("command line"),
+            action,
+            subject,
+            result: "done",
+            address: None,
         }
     }
 }

@@ -14,8 +14,9 @@ use ledger::{
 
 use crate::error::Error;
 use crate::model::{
-    AccountLog, AccountView, AuditEvent, Booked, Customer, CustomerLog, Entry, HouseBalance,
-    NewSession, Outcome, Page, Period, Session, SignInGate, Staff, Statement, TokenHash, UnixMs,
+    AccountLog, AccountView, AuditEvent, AuditFilter, AuditRow, Booked, Customer, CustomerLog,
+    Entry, HouseBalance, NewSession, Outcome, Page, Period, Session, SessionView, SignInGate,
+    Staff, StaffChange, StaffChanged, Statement, TokenHash, UnixMs,
 };
 use crate::sqlite::{self, Readers, Writer};
 use crate::url::DatabaseUrl;
@@ -326,7 +327,31 @@ impl Store {
         self.inner.writer.write(move |db| sqlite::staff::set_role(db, &user, role)).await
     }
 
-    /// Stores a session; gives its public number.
+    /// Does what an administrator asks about another member of staff, with the audit row.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn change_staff(
+        &self,
+        actor: &Actor,
+        user: UserId,
+        change: StaffChange,
+    ) -> Result<StaffChanged, Error> {
+        let actor = actor.clone();
+        self.inner.writer.write(move |db| sqlite::staff::change(db, &actor, &user, &change)).await
+    }
+
+    /// Sets the password that a user chose, ends their sessions in browsers (the asking one too)
+    /// and writes the audit row; `false`: no such user.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn choose_password(&self, actor: &Actor, hash: String) -> Result<bool, Error> {
+        let actor = actor.clone();
+        self.inner.writer.write(move |db| sqlite::staff::choose_password(db, &actor, &hash)).await
+    }
+
+    /// Stores a session and its audit row; gives its public number.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -356,6 +381,25 @@ impl Store {
     /// [`Error::Unavailable`].
     pub async fn end_session(&self, id: i64) -> Result<(), Error> {
         self.inner.writer.write(move |db| sqlite::sessions::end(db, id)).await
+    }
+
+    /// A user's live sessions, newest first, at most [`crate::PAGE_ROWS_MAX`].
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn sessions_of(&self, user: UserId) -> Result<Vec<SessionView>, Error> {
+        let limit = crate::PAGE_ROWS_MAX;
+        self.inner.readers.read(move |db| sqlite::sessions::of_user(db, &user, limit)).await
+    }
+
+    /// Ends a session of the actor's own, with the audit row; `false` if it is not theirs or has
+    /// ended before.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn end_own_session(&self, actor: &Actor, id: i64) -> Result<bool, Error> {
+        let actor = actor.clone();
+        self.inner.writer.write(move |db| sqlite::sessions::end_own(db, &actor, id)).await
     }
 
     /// Whether a sign-in of this name from this address may be tried (both as typed or seen).
@@ -388,6 +432,19 @@ impl Store {
     /// [`Error::Unavailable`].
     pub async fn record(&self, event: AuditEvent) -> Result<(), Error> {
         self.inner.writer.write(move |db| sqlite::logs::record(db, &event)).await
+    }
+
+    /// Audit rows, newest first, below an id.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn audit_events(
+        &self,
+        filter: AuditFilter,
+        before: Option<i64>,
+        limit: u32,
+    ) -> Result<Page<AuditRow>, Error> {
+        self.inner.readers.read(move |db| sqlite::logs::events(db, &filter, before, limit)).await
     }
 
     /// Asks the database for a trivial read: whether it can be reached.

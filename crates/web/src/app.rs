@@ -1,7 +1,7 @@
 //! One server's parts, and its router made from the route table.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use axum::Router;
 use axum::extract::{Request, State};
@@ -25,6 +25,8 @@ pub(crate) struct Server {
     pub(crate) meters: Meters,
     pub(crate) openapi: Bytes,
     draining: AtomicBool,
+    /// When a try to sign in under a lock was last written down, in milliseconds.
+    pub(crate) locked_noted_at: AtomicI64,
 }
 
 /// A server, shared.
@@ -45,6 +47,7 @@ impl Server {
             meters: Meters::new(table().len()),
             openapi: openapi::document(),
             draining: AtomicBool::new(false),
+            locked_noted_at: AtomicI64::new(0),
         })
     }
 

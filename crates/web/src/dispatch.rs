@@ -16,6 +16,7 @@ use http::header::{CACHE_CONTROL, CONNECTION, HeaderName};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue};
 use http_body_util::{BodyExt as _, Limited};
+use ledger::Actor;
 use store::AuditEvent;
 
 use crate::app::{Server, Shared};
@@ -87,16 +88,36 @@ async fn answer(
     parts: Parts,
     body: axum::body::Body,
 ) -> Handled {
-    let caller = allow(server, route, &parts).await?;
+    let address = peer::client(&parts.headers, &parts.extensions, server.config.proxy_hops);
+    let caller = allow(server, route, &parts, &address).await?;
+    let actor = caller.as_ref().map(|caller| caller.actor(&server.name));
     let body = read(body, route.body_bytes_max).await?;
-    let Parts { uri, headers, extensions, .. } = parts;
-    let address = peer::client(&headers, &extensions, server.config.proxy_hops);
-    let call = Call { server: Shared::clone(server), route, uri, headers, body, caller, address };
-    (route.handler)(call).await
+    let Parts { uri, headers, .. } = parts;
+    let call = Call {
+        server: Shared::clone(server),
+        route,
+        uri,
+        headers,
+        body,
+        caller,
+        address: address.clone(),
+    };
+    let handled = (route.handler)(call).await;
+    if let (Err(problem), Some(actor)) = (&handled, &actor)
+        && problem.word == "form-token-wrong"
+    {
+        deny(server, route, actor, "access.form", &address).await;
+    }
+    handled
 }
 
 /// The access rule, and for changes the origin.
-async fn allow(server: &Server, route: &Route, parts: &Parts) -> Result<Option<Caller>, Problem> {
+async fn allow(
+    server: &Server,
+    route: &Route,
+    parts: &Parts,
+    address: &str,
+) -> Result<Option<Caller>, Problem> {
     let headers = &parts.headers;
     let foreign = route.verb().changes_state() && origin::is_cross_site(headers);
     match route.access() {
@@ -108,21 +129,30 @@ async fn allow(server: &Server, route: &Route, parts: &Parts) -> Result<Option<C
     }
     let caller = session::identify(&server.store, &server.config, headers).await?;
     let caller = caller.ok_or(Kind::NotSignedIn)?;
-    if !route.access().allows(caller.role()) {
-        deny(server, route, &caller).await;
-        return Err(Kind::RoleMissing.into());
+    let denial = if !route.access().allows(caller.role()) {
+        Some(("access.role", Kind::RoleMissing))
+    } else if caller.by_cookie && foreign {
+        Some(("access.cross-site", Kind::CrossSite))
+    } else {
+        None
+    };
+    if let Some((action, kind)) = denial {
+        deny(server, route, &caller.actor(&server.name), action, address).await;
+        return Err(kind.into());
     }
-    if caller.by_cookie && foreign {
-        deny(server, route, &caller).await;
-        return Err(Kind::CrossSite.into());
+    if caller.session.password_due && !route.before_password {
+        return Err(Kind::PasswordDue.into());
     }
     Ok(Some(caller))
 }
 
 /// A denial is an audit row too.
-async fn deny(server: &Server, route: &Route, caller: &Caller) {
+async fn deny(server: &Server, route: &Route, actor: &Actor, action: &'static str, address: &str) {
     let subject = format!("{} {}", route.verb().method(), route.path());
-    let event = AuditEvent::of(&caller.actor(&server.name), "access.denied", subject, "denied");
+    let event = AuditEvent {
+        address: Some(address.to_owned()),
+        ..AuditEvent::of(actor, action, subject, "denied")
+    };
     if let Err(error) = server.store.record(event).await {
         tracing::error!(%error, "a denial could not be recorded");
     }

@@ -22,6 +22,12 @@ impl Fields {
         self.0.iter().find(|(each, _)| each == name).map(|(_, value)| value.trim())
     }
 
+    /// A field exactly as typed: passwords may begin or end with a blank.
+    pub(crate) fn exact(&self, name: &str) -> &str {
+        let found = self.0.iter().find(|(each, _)| each == name);
+        found.map(|(_, value)| value.as_str()).unwrap_or_default()
+    }
+
     /// Refuses every name but these and names given twice.
     pub(crate) fn only(&self, names: &[&str]) -> Result<(), Problem> {
         let mut errors = Vec::new();

@@ -8,6 +8,7 @@
 pub(crate) mod accounts;
 pub(crate) mod api_index;
 mod assets;
+mod audit;
 mod cash;
 mod customer_forms;
 mod customers;
@@ -15,10 +16,12 @@ mod dashboard;
 pub(crate) mod error;
 mod form;
 mod layout;
+pub(crate) mod me;
 mod openings;
 mod receipt;
 mod show;
 mod sign_in;
+mod staff;
 mod statement;
 mod transfers;
 
@@ -32,7 +35,7 @@ use crate::problem::{Kind, Problem};
 use crate::route::{Handled, Route};
 
 /// The rows of the route table.
-pub(crate) fn routes() -> [&'static [Route]; 10] {
+pub(crate) fn routes() -> [&'static [Route]; 13] {
     [
         assets::ROUTES,
         sign_in::ROUTES,
@@ -44,6 +47,9 @@ pub(crate) fn routes() -> [&'static [Route]; 10] {
         cash::ROUTES,
         receipt::ROUTES,
         transfers::ROUTES,
+        me::ROUTES,
+        staff::ROUTES,
+        audit::ROUTES,
     ]
 }
 

@@ -11,6 +11,7 @@ use std::thread;
 use argon2::{Algorithm, Argon2, Block, Params, Version};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
+use ledger::UserId;
 use ledger::staff::check_new_password;
 use rand::{Rng as _, RngCore as _};
 use subtle::ConstantTimeEq as _;
@@ -35,14 +36,45 @@ const LOWEST_PRIORITY: i32 = 19;
 /// The hash of a new password, to be stored.
 #[must_use]
 pub fn hash_password(password: &str) -> String {
+    hash_in(&mut Vec::new(), password)
+}
+
+fn hash_in(memory: &mut Vec<Block>, password: &str) -> String {
     let mut salt = [0_u8; SALT_BYTES];
     rand::rng().fill_bytes(&mut salt);
-    let hash = digest(&mut Vec::new(), password, &salt);
+    let hash = digest(memory, password, &salt);
     format!(
         "$argon2id$v=19$m={MEMORY_KIB},t={PASSES},p={LANES}${}${}",
         STANDARD_NO_PAD.encode(salt),
         STANDARD_NO_PAD.encode(hash)
     )
+}
+
+/// The least score of zxcvbn, of 0 to 4: beyond what a patient attacker guesses online (10⁸
+/// guesses; Wheeler, "zxcvbn: Low-Budget Password Strength Estimation", 2016).
+const SCORE_MIN: zxcvbn::Score = zxcvbn::Score::Three;
+
+/// Shorter names are found in too many good passwords.
+const KNOWN_WORD_MIN: usize = 4;
+
+/// Checks a password that its owner chose: the rule for new passwords, and that it is not made of
+/// what everybody tries first (lists of leaked passwords, names, words, dates, keyboard rows) or
+/// of what everybody knows about the owner. The rule it breaks, to be read after the field.
+pub(crate) fn check_chosen_password(password: &str, user: &UserId, name: &str) -> Option<String> {
+    if let Err(weak) = check_new_password(password) {
+        return Some(weak.to_string());
+    }
+    let known: Vec<&str> =
+        [user.as_str(), "ballast"].into_iter().chain(name.split_whitespace()).collect();
+    let lower = password.to_lowercase();
+    if known.iter().any(|word| word.len() >= KNOWN_WORD_MIN && lower.contains(&word.to_lowercase()))
+    {
+        return Some("must not hold your name, your user or the bank's name".to_owned());
+    }
+    let easy = zxcvbn::zxcvbn(password, &known).score() < SCORE_MIN;
+    easy.then(|| {
+        "is easy to guess: choose words that have nothing to do with each other".to_owned()
+    })
 }
 
 /// A password that nobody chose: four groups of five characters, some 98 bits.
@@ -64,10 +96,25 @@ pub fn generate_password() -> String {
     }
 }
 
-struct Job {
-    password: String,
-    stored: Option<String>,
-    reply: oneshot::Sender<bool>,
+/// A password, and what to do with it.
+enum Job {
+    Check { password: String, stored: Option<String>, reply: oneshot::Sender<bool> },
+    Hash { password: String, reply: oneshot::Sender<String> },
+}
+
+impl Job {
+    /// Does it, unless the caller has gone away meanwhile.
+    fn run(self, memory: &mut Vec<Block>) {
+        match self {
+            Self::Check { password, stored, reply } if !reply.is_closed() => {
+                let _ = reply.send(verify(memory, &password, stored.as_deref()));
+            }
+            Self::Hash { password, reply } if !reply.is_closed() => {
+                let _ = reply.send(hash_in(memory, &password));
+            }
+            Self::Check { .. } | Self::Hash { .. } => {}
+        }
+    }
 }
 
 /// Checks passwords on its thread; the thread ends with it.
@@ -93,12 +140,23 @@ impl Passwords {
         stored: Option<String>,
     ) -> Result<bool, Problem> {
         let (reply, answer) = oneshot::channel();
-        self.queue.try_send(Job { password, stored, reply }).map_err(|error| match error {
+        self.enqueue(Job::Check { password, stored, reply })?;
+        answer.await.map_err(|_| Problem::new(Kind::Unavailable).retry_after(1))
+    }
+
+    /// The hash of a new password.
+    pub(crate) async fn hash(&self, password: String) -> Result<String, Problem> {
+        let (reply, answer) = oneshot::channel();
+        self.enqueue(Job::Hash { password, reply })?;
+        answer.await.map_err(|_| Problem::new(Kind::Unavailable).retry_after(1))
+    }
+
+    fn enqueue(&self, job: Job) -> Result<(), Problem> {
+        self.queue.try_send(job).map_err(|error| match error {
             TrySendError::Full(_) | TrySendError::Disconnected(_) => {
                 Problem::new(Kind::Unavailable).retry_after(1)
             }
-        })?;
-        answer.await.map_err(|_| Problem::new(Kind::Unavailable).retry_after(1))
+        })
     }
 }
 
@@ -109,11 +167,7 @@ fn work(jobs: &Receiver<Job>) {
         let mut memory = Vec::new();
         let mut next = Some(first);
         while let Some(job) = next {
-            if !job.reply.is_closed() {
-                let right = verify(&mut memory, &job.password, job.stored.as_deref());
-                // The caller may have gone away meanwhile.
-                let _ = job.reply.send(right);
-            }
+            job.run(&mut memory);
             next = jobs.try_recv().ok();
         }
     }
@@ -170,6 +224,29 @@ mod tests {
         assert!(!verify(memory, "right-horse-1", None));
         assert!(!verify(memory, "", Some("damaged")));
         assert!(!verify(memory, &"x".repeat(2_000), Some(&hash_password(""))));
+    }
+
+    #[test]
+    fn what_everybody_tries_first_is_refused() {
+        let cases = [
+            ("short1!", false),
+            ("Password1!", false),
+            ("P@ssw0rd123", false),
+            ("Qwertyuiop1!", false),
+            ("C00000003!a", false),
+            ("Mahesh-2026!", false),
+            ("Ballast-bank1!", false),
+            ("correct-horse-7-staple", true),
+            ("violet+Tram4gravel", true),
+        ];
+        let user = UserId::parse("C00000003").unwrap();
+        for (password, good) in cases {
+            let rule = check_chosen_password(password, &user, "Mahesh Rao");
+            assert_eq!(rule.is_none(), good, "{password}: {rule:?}");
+        }
+        for _ in 0..50 {
+            assert_eq!(check_chosen_password(&generate_password(), &user, "Mahesh Rao"), None);
+        }
     }
 
     #[test]

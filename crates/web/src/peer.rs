@@ -8,6 +8,10 @@ use http::{Extensions, HeaderMap};
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Peer(pub(crate) SocketAddr);
 
+/// The longest IPv6 address with an IPv4 part, as text, is 45 characters (`INET6_ADDRSTRLEN`), and
+/// a zone may follow; it is stored with sessions and audit rows.
+const ADDRESS_LENGTH_MAX: usize = 64;
+
 /// The client's address. Each proxy of ours appends the peer it saw, so with `hops` of them the
 /// client is that many from the right; what stands further left the client wrote itself.
 pub(crate) fn client(headers: &HeaderMap, extensions: &Extensions, hops: usize) -> String {
@@ -23,7 +27,7 @@ pub(crate) fn client(headers: &HeaderMap, extensions: &Extensions, hops: usize) 
         None => chain.first(),
     };
     match (forwarded, extensions.get::<Peer>()) {
-        (Some(address), _) => (*address).to_owned(),
+        (Some(address), _) => address.chars().take(ADDRESS_LENGTH_MAX).collect(),
         (None, Some(peer)) => peer.0.ip().to_string(),
         (None, None) => "unknown".to_owned(),
     }

@@ -69,6 +69,10 @@ kinds! {
         "wrong user or password";
     RoleMissing = FORBIDDEN, "role-missing", "Your role may not do this",
         "Another role of the bank's staff may.";
+    PasswordDue = FORBIDDEN, "password-due", "A password must be chosen first",
+        "Sign in on the staff pages and choose a password of your own.";
+    OwnAccount = FORBIDDEN, "own-account", "Nobody changes their own role or state",
+        "Another administrator can.";
     CrossSite = FORBIDDEN, "cross-site", "The request came from another site",
         "Requests that change something must come from the bank's own pages or carry a token.";
     FormForeign = FORBIDDEN, "form-token-wrong", "The form is not of this session",

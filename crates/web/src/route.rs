@@ -32,8 +32,19 @@ pub enum Access {
 impl Access {
     /// Customers, and the opening and closing of accounts.
     pub const EXECUTIVE: Self = Self::Roles(&[Role::Executive]);
+    /// Reading customers.
+    pub const CUSTOMERS: Self = Self::Roles(&[Role::Executive, Role::Auditor]);
     /// Money.
     pub const COUNTER: Self = Self::Roles(&[Role::Cashier, Role::Teller]);
+    /// Reading what moved on an account.
+    pub const ENTRIES: Self = Self::Roles(&[Role::Cashier, Role::Teller, Role::Auditor]);
+    /// Reading accounts: all but those who keep the staff.
+    pub const BOOKS: Self =
+        Self::Roles(&[Role::Executive, Role::Cashier, Role::Teller, Role::Auditor]);
+    /// Reading who did what.
+    pub const AUDITOR: Self = Self::Roles(&[Role::Auditor]);
+    /// Who may sign in, and as what.
+    pub const ADMINISTRATOR: Self = Self::Roles(&[Role::Administrator]);
 
     /// Whether a signed-in member of staff may call.
     #[must_use]
@@ -102,6 +113,8 @@ pub struct Route {
     verb: Verb,
     path: &'static str,
     access: Access,
+    /// Whether a session may call that is good for choosing a password only.
+    pub(crate) before_password: bool,
     pub(crate) handler: Handler,
     pub(crate) body_bytes_max: usize,
     pub(crate) doc: Option<Doc>,
@@ -156,6 +169,12 @@ impl Route {
         Self::new(Verb::Delete, path, access, handler)
     }
 
+    /// Lets those in who must choose a password first.
+    pub(crate) const fn before_password(mut self) -> Self {
+        self.before_password = true;
+        self
+    }
+
     pub(crate) const fn body_bytes_max(mut self, bytes: usize) -> Self {
         self.body_bytes_max = bytes;
         self
@@ -167,7 +186,15 @@ impl Route {
     }
 
     const fn new(verb: Verb, path: &'static str, access: Access, handler: Handler) -> Self {
-        Self { verb, path, access, handler, body_bytes_max: BODY_BYTES_MAX, doc: None }
+        Self {
+            verb,
+            path,
+            access,
+            before_password: false,
+            handler,
+            body_bytes_max: BODY_BYTES_MAX,
+            doc: None,
+        }
     }
 }
 

@@ -13,7 +13,7 @@ use http::{HeaderMap, HeaderValue};
 use ledger::{Actor, Role, UserId};
 use rand::RngCore as _;
 use sha2::{Digest, Sha256};
-use store::{Session, SessionKind, Store, TokenHash, now_ms};
+use store::{Session, SessionKind, SessionOrigin, Store, TokenHash, now_ms};
 use subtle::ConstantTimeEq as _;
 
 use crate::config::Config;
@@ -109,10 +109,12 @@ pub(crate) async fn start(
     store: &Store,
     user: UserId,
     kind: SessionKind,
+    origin: SessionOrigin,
 ) -> Result<(String, i64), Problem> {
     let (token, token_hash) = new_token();
     let expires_at = now_ms().saturating_add(LIFE_MS);
-    store.create_session(store::NewSession { token_hash, user, kind, expires_at }).await?;
+    let session = store::NewSession { token_hash, user, kind, expires_at, origin };
+    store.create_session(session).await?;
     Ok((token, expires_at))
 }
 

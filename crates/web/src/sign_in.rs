@@ -3,12 +3,20 @@
 //! Guarantees: an unknown user and a wrong password take the same time, the same path and the
 //! same words; a locked name answers the same whether or not it exists.
 
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use http::header::USER_AGENT;
 use ledger::UserId;
-use store::{AuditEvent, SessionKind, SignInGate, Staff};
+use store::{AuditEvent, SessionKind, SessionOrigin, SignInGate, Staff, now_ms};
 
 use crate::call::Call;
 use crate::problem::{Kind, Problem};
 use crate::session;
+
+/// Browsers' are below 200 characters.
+const AGENT_LENGTH_MAX: usize = 200;
+const LOCKED_NOTED_EVERY_MS: i64 = 1_000;
 
 /// A started session and whose it is.
 pub(crate) struct SignedIn {
@@ -28,6 +36,7 @@ pub(crate) async fn sign_in(
     let name: String = user.trim().chars().take(64).collect();
     let gate = store.sign_in_gate(name.clone(), call.address.clone()).await?;
     if let SignInGate::LockedForMs(wait_ms) = gate {
+        note_locked(call).await?;
         let seconds = wait_ms.saturating_add(999).checked_div(1_000).unwrap_or(1);
         return Err(Problem::new(Kind::SignInLocked).retry_after(seconds));
     }
@@ -44,7 +53,7 @@ pub(crate) async fn sign_in(
         Some(staff) if right && !staff.disabled => {
             // Both wait for the writer; asked together they share its turn.
             let (started, cleared) = tokio::join!(
-                session::start(store, staff.user.clone(), kind),
+                session::start(store, staff.user.clone(), kind, origin(call, &staff)),
                 store.record_sign_in(name, address, true),
             );
             cleared?;
@@ -53,18 +62,47 @@ pub(crate) async fn sign_in(
         }
         known => {
             store.record_sign_in(name, address, false).await?;
-            store
-                .record(AuditEvent {
-                    user: known.map(|staff| staff.user),
-                    session: None,
-                    server: call.server.name.clone(),
-                    action: "sign-in",
-                    // Only what has the form of a user id: people type passwords here.
-                    subject: parsed.map_or_else(String::new, |user| user.as_str().to_owned()),
-                    result: "denied",
-                })
-                .await?;
+            // Only what has the form of a user id: people type passwords here.
+            let subject = parsed.map_or_else(String::new, |user| user.as_str().to_owned());
+            let user = known.map(|staff| staff.user);
+            store.record(denial(call, user, "sign-in", subject)).await?;
             Err(Kind::SignInWrong.into())
         }
+    }
+}
+
+/// Where a session of this call comes from.
+pub(crate) fn origin(call: &Call, staff: &Staff) -> SessionOrigin {
+    let agent = call.headers.get(USER_AGENT).and_then(|value| value.to_str().ok());
+    SessionOrigin {
+        server: Some(Arc::clone(&call.server.name)),
+        address: call.address.clone(),
+        agent: agent.unwrap_or_default().chars().take(AGENT_LENGTH_MAX).collect(),
+        password_due: staff.password_generated,
+    }
+}
+
+/// A row for tries under a lock: one a second and server, however many there are. They cost no
+/// hash, so a row for each would let anybody fill the books' disk.
+async fn note_locked(call: &Call) -> Result<(), Problem> {
+    let (now, last) = (now_ms(), &call.server.locked_noted_at);
+    let before = last.load(Ordering::Relaxed);
+    let due = now.saturating_sub(before) >= LOCKED_NOTED_EVERY_MS;
+    if due && last.compare_exchange(before, now, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
+        let row = denial(call, None, "sign-in.locked", String::new());
+        call.server.store.record(row).await?;
+    }
+    Ok(())
+}
+
+fn denial(call: &Call, user: Option<UserId>, action: &'static str, subject: String) -> AuditEvent {
+    AuditEvent {
+        user,
+        session: None,
+        server: Arc::clone(&call.server.name),
+        action,
+        subject,
+        result: "denied",
+        address: Some(call.address.clone()),
     }
 }

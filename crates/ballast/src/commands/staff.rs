@@ -6,7 +6,7 @@ use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 use ledger::{Role, UserId};
 use serde_json::json;
-use store::{Staff, Store};
+use store::{AuditEvent, Staff, Store};
 
 use crate::bank::make_token;
 use crate::database::DatabaseArgs;
@@ -36,7 +36,7 @@ enum StaffCommand {
         /// The name to greet with
         #[arg(long)]
         name: String,
-        /// executive, cashier or teller
+        /// executive, cashier, teller, auditor or administrator
         #[arg(long, value_parser = role)]
         role: Role,
     },
@@ -80,7 +80,8 @@ fn user(text: &str) -> Result<UserId, String> {
 }
 
 fn role(text: &str) -> Result<Role, String> {
-    Role::parse(text).ok_or_else(|| "must be executive, cashier or teller".to_owned())
+    Role::parse(text)
+        .ok_or_else(|| "must be executive, cashier, teller, auditor or administrator".to_owned())
 }
 
 pub(crate) async fn run(args: StaffArgs) -> anyhow::Result<ExitCode> {
@@ -90,16 +91,19 @@ pub(crate) async fn run(args: StaffArgs) -> anyhow::Result<ExitCode> {
         StaffCommand::List { json } => list(&store, json).await?,
         StaffCommand::Disable { user } => {
             known(&user, store.set_staff_disabled(user.clone(), true).await?)?;
+            note(&store, "staff.deactivate", &user).await?;
             output::note(&format!("{user} is disabled and signed out everywhere"));
         }
         StaffCommand::Enable { user } => {
             known(&user, store.set_staff_disabled(user.clone(), false).await?)?;
+            note(&store, "staff.activate", &user).await?;
             output::note(&format!("{user} may sign in again"));
         }
         StaffCommand::Password { user } => {
             let password = web::generate_password();
             let hash = web::hash_password(&password);
             known(&user, store.set_password(user.clone(), hash, true).await?)?;
+            note(&store, "staff.password.reset", &user).await?;
             output::data(&password);
         }
         StaffCommand::Token { user, days } => {
@@ -113,6 +117,12 @@ pub(crate) async fn run(args: StaffArgs) -> anyhow::Result<ExitCode> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What is done at the command line is an audit row too.
+async fn note(store: &Store, action: &'static str, user: &UserId) -> anyhow::Result<()> {
+    store.record(AuditEvent::of_command_line(action, user.to_string())).await?;
+    Ok(())
 }
 
 async fn add(store: &Store, user: UserId, name: String, role: Role) -> anyhow::Result<()> {
@@ -131,6 +141,7 @@ async fn add(store: &Store, user: UserId, name: String, role: Role) -> anyhow::R
     if !store.add_staff(staff).await? {
         bail!("{user} exists already");
     }
+    note(store, "staff.add", &user).await?;
     output::data(&password);
     Ok(())
 }
@@ -153,7 +164,7 @@ async fn list(store: &Store, json: bool) -> anyhow::Result<()> {
     } else {
         for each in staff {
             let state = if each.disabled { "disabled" } else { "active" };
-            output::data(&format!("{}  {:<9}  {state:<8}  {}", each.user, each.role, each.name));
+            output::data(&format!("{}  {:<13}  {state:<8}  {}", each.user, each.role, each.name));
         }
     }
     Ok(())

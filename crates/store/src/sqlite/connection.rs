@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use refinery::{Migration, Runner};
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
 
 use crate::error::Error;
 use crate::sqlite::classify;
@@ -23,6 +23,11 @@ const SETTINGS: &str = "pragma journal_mode = wal; pragma synchronous = full; \
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 const STATEMENTS_CACHED: usize = 64;
+
+const MIGRATIONS: [(&str, &str); 2] = [
+    ("V1__books", include_str!("../../migrations/sqlite/0001_books.sql")),
+    ("V2__access", include_str!("../../migrations/sqlite/0002_access.sql")),
+];
 
 pub(crate) fn open_writer(path: &Path) -> Result<Connection, Error> {
     open(path, OpenFlags::SQLITE_OPEN_READ_WRITE)
@@ -90,13 +95,25 @@ pub(crate) fn migrate(path: &Path) -> Result<usize, Error> {
     let lock_file = lock_file(path)?;
     lock(&lock_file)?;
     let mut db = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
-    let migrations = [("V1__books", include_str!("../../migrations/sqlite/0001_books.sql"))]
+    let migrations = MIGRATIONS
         .into_iter()
         .map(|(name, sql)| Migration::unapplied(name, sql))
         .collect::<Result<Vec<_>, _>>()
         .map_err(not_migrated)?;
+    // A table that others refer to can only be written anew without its foreign keys, and within
+    // a transaction they cannot be switched off.
+    db.execute_batch("pragma foreign_keys = off;").map_err(classify)?;
     let report = Runner::new(&migrations).run(&mut db).map_err(not_migrated)?;
-    Ok(report.applied_migrations().len())
+    let applied = report.applied_migrations().len();
+    if applied > 0 {
+        let broken = |row: &rusqlite::Row<'_>| row.get::<_, String>(0);
+        let broken = db.query_row("pragma foreign_key_check", [], broken).optional();
+        if broken.map_err(classify)?.is_some() {
+            let reason = "a foreign key of the database is broken";
+            return Err(Error::Unavailable { reason, source: None });
+        }
+    }
+    Ok(applied)
 }
 
 fn not_migrated(source: refinery::Error) -> Error {

@@ -6,7 +6,7 @@ use rusqlite::{Connection, params};
 
 use crate::clock::now_ms;
 use crate::error::Error;
-use crate::model::{AccountLog, AuditEvent, CustomerLog};
+use crate::model::{AccountLog, AuditEvent, AuditFilter, AuditRow, CustomerLog, Page};
 use crate::sqlite::{classify, row};
 
 const OF_CUSTOMERS: &str = "select l.id, l.customer, c.ssn, l.message, l.at \
@@ -21,8 +21,17 @@ const OF_ACCOUNTS: &str = "select l.id, l.account, a.customer, a.kind, a.status,
 const OF_ACCOUNT: &str = "select l.id, l.account, a.customer, a.kind, a.status, l.message, l.at \
      from account_log l join accounts a on a.number = l.account \
      where l.account = ?2 order by l.id desc limit ?1";
+/// Newest first. Rows are only ever added, so their ids are in the order of time.
+const EVENTS: &str = "select e.id, e.at, e.user, e.session, e.server, \
+         coalesce(e.address, s.address, ''), e.action, e.subject, e.result \
+     from audit_events e left join sessions s on s.id = e.session \
+     where e.id < ?1 and e.at >= ?2 and e.at < ?3 and (?4 is null or e.user = ?4) \
+         and (?5 is null or e.action = ?5 or substr(e.action, 1, length(?5) + 1) = ?5 || '.') \
+         and (?6 is null or e.result = ?6) and (?7 is null or e.subject = ?7) \
+     order by e.id desc limit ?8";
 const INSERT_EVENT: &str = "insert into audit_events \
-     (at, user, session, server, action, subject, result) values (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+     (at, user, session, server, action, subject, result, address) \
+     values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
 
 pub(crate) fn of_customers(
     db: &Connection,
@@ -74,6 +83,48 @@ pub(crate) fn of_accounts(
     read().map_err(classify)
 }
 
+pub(crate) fn events(
+    db: &Connection,
+    filter: &AuditFilter,
+    before: Option<i64>,
+    limit: u32,
+) -> Result<Page<AuditRow>, Error> {
+    let rows = db
+        .prepare_cached(EVENTS)
+        .and_then(|mut statement| {
+            let parameters = params![
+                before.unwrap_or(i64::MAX),
+                filter.from.unwrap_or(i64::MIN),
+                filter.until.unwrap_or(i64::MAX),
+                filter.user.as_ref().map(ledger::UserId::as_str),
+                filter.action,
+                filter.result,
+                filter.subject,
+                limit.saturating_add(1),
+            ];
+            statement.query_map(parameters, event)?.collect::<Result<Vec<_>, _>>()
+        })
+        .map_err(classify)?;
+    Ok(Page::cut(rows, limit, |row| row.id))
+}
+
+fn event(found: &rusqlite::Row<'_>) -> Result<AuditRow, rusqlite::Error> {
+    Ok(AuditRow {
+        id: found.get(0)?,
+        at: found.get(1)?,
+        user: match found.get_ref(2)? {
+            rusqlite::types::ValueRef::Null => None,
+            _ => Some(row::user(found, 2)?),
+        },
+        session: found.get(3)?,
+        server: found.get(4)?,
+        address: found.get(5)?,
+        action: found.get(6)?,
+        subject: found.get(7)?,
+        result: found.get(8)?,
+    })
+}
+
 pub(crate) fn record(db: &Connection, event: &AuditEvent) -> Result<(), Error> {
     let write = || -> Result<(), rusqlite::Error> {
         db.prepare_cached(INSERT_EVENT)?.execute(params![
@@ -84,6 +135,7 @@ pub(crate) fn record(db: &Connection, event: &AuditEvent) -> Result<(), Error> {
             event.action,
             event.subject,
             event.result,
+            event.address,
         ])?;
         Ok(())
     };

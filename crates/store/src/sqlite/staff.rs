@@ -1,12 +1,12 @@
 //! Staff: who may sign in, and with what.
 
-use ledger::{Role, UserId};
+use ledger::{Actor, Role, UserId};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::clock::now_ms;
 use crate::error::Error;
-use crate::model::Staff;
-use crate::sqlite::{classify, row, sessions};
+use crate::model::{AuditEvent, Staff, StaffChange, StaffChanged};
+use crate::sqlite::{classify, logs, row, sessions};
 
 const FIND: &str = "select user, name, role, password_hash, password_generated, disabled \
      from staff where user = ?1";
@@ -66,6 +66,61 @@ pub(crate) fn set_disabled(db: &Connection, user: &UserId, disabled: bool) -> Re
 
 pub(crate) fn set_role(db: &Connection, user: &UserId, role: Role) -> Result<bool, Error> {
     changed(db.execute(SET_ROLE, params![user.as_str(), role.as_str()]))
+}
+
+/// A change by an administrator, with its audit row.
+pub(crate) fn change(
+    db: &Connection,
+    actor: &Actor,
+    user: &UserId,
+    change: &StaffChange,
+) -> Result<StaffChanged, Error> {
+    let may = find(db, &actor.user)?
+        .is_some_and(|actor| !actor.disabled && actor.role == Role::Administrator);
+    if !may || actor.user == *user {
+        return Ok(StaffChanged::NotAllowed);
+    }
+    let done = match change {
+        StaffChange::Add { name, role, password_hash } => add(
+            db,
+            &Staff {
+                user: user.clone(),
+                name: name.clone(),
+                role: *role,
+                password_hash: password_hash.clone(),
+                password_generated: true,
+                disabled: false,
+            },
+        )?,
+        StaffChange::Password { password_hash } => set_password(db, user, password_hash, true)?,
+        StaffChange::Disabled(disabled) => set_disabled(db, user, *disabled)?,
+        StaffChange::Role(role) => set_role(db, user, *role)?,
+        StaffChange::EndSessions => {
+            sessions::end_all(db, user)?;
+            find(db, user)?.is_some()
+        }
+    };
+    if !done {
+        return Ok(StaffChanged::NoSuchUser);
+    }
+    let subject = user.as_str().to_owned();
+    logs::record(db, &AuditEvent::of(actor, change.action(), subject, "done"))?;
+    Ok(StaffChanged::Done)
+}
+
+/// A password that its owner chose, with the audit row. Every session in a browser ends, the one
+/// that asks too.
+pub(crate) fn choose_password(
+    db: &Connection,
+    actor: &Actor,
+    password_hash: &str,
+) -> Result<bool, Error> {
+    let done = set_password(db, &actor.user, password_hash, false)?;
+    if done {
+        let subject = actor.user.as_str().to_owned();
+        logs::record(db, &AuditEvent::of(actor, "password.change", subject, "done"))?;
+    }
+    Ok(done)
 }
 
 fn changed(result: Result<usize, rusqlite::Error>) -> Result<bool, Error> {

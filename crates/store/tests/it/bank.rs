@@ -8,7 +8,7 @@ use ledger::{
     AccountKind, AccountNumber, Actor, Amount, Answer, Currency, CustomerNumber, IdempotencyKey,
     Leg, LegAnswer, NewCustomer, Operation, Request, Role, UserId,
 };
-use store::{DatabaseUrl, Decided, NewSession, Outcome, SessionKind, Staff, Store};
+use store::{DatabaseUrl, Decided, NewSession, Outcome, SessionKind, SessionOrigin, Staff, Store};
 
 pub(crate) struct Bank {
     pub(crate) folder: tempfile::TempDir,
@@ -38,6 +38,7 @@ impl Bank {
             user: user.clone(),
             kind: SessionKind::Client,
             expires_at: i64::MAX,
+            origin: SessionOrigin::default(),
         };
         let session = store.create_session(session).await.unwrap();
         let actor = Actor { user, session, server: Arc::from("test") };

@@ -10,5 +10,6 @@
 mod audit;
 mod bank;
 mod booked;
+mod migration;
 mod posting;
 mod sessions;

@@ -1,7 +1,9 @@
 //! Sessions, staff and the gate of sign-ins.
 
 use ledger::{Role, UserId};
-use store::{NewSession, SessionKind, SignInGate};
+use store::{
+    AuditFilter, NewSession, SessionKind, SessionOrigin, SignInGate, StaffChange, StaffChanged,
+};
 
 use crate::bank::Bank;
 
@@ -14,6 +16,7 @@ async fn a_session_is_valid_until_it_ends_expires_or_its_owner_is_disabled() {
         user: user.clone(),
         kind: SessionKind::Browser,
         expires_at,
+        origin: SessionOrigin::default(),
     };
     let first = bank.store.create_session(new(2, i64::MAX)).await.unwrap();
     bank.store.create_session(new(3, 1)).await.unwrap();
@@ -37,6 +40,7 @@ async fn a_new_password_ends_browser_sessions_and_keeps_programs() {
         user: user.clone(),
         kind: SessionKind::Browser,
         expires_at: i64::MAX,
+        origin: SessionOrigin::default(),
     };
     bank.store.create_session(browser).await.unwrap();
     assert!(bank.store.set_password(user.clone(), "new".into(), false).await.unwrap());
@@ -63,4 +67,131 @@ async fn failures_lock_known_and_unknown_names_alike() {
         let gate = bank.store.sign_in_gate(name.into(), "elsewhere".into()).await.unwrap();
         assert_eq!(gate, SignInGate::Open, "{name} after a success");
     }
+}
+
+fn user(text: &str) -> UserId {
+    UserId::parse(text).unwrap()
+}
+
+async fn as_administrator(bank: &Bank) -> ledger::Actor {
+    bank.store.set_staff_role(bank.actor.user.clone(), Role::Administrator).await.unwrap();
+    bank.actor.clone()
+}
+
+fn added(role: Role) -> StaffChange {
+    StaffChange::Add { name: "eva".into(), role, password_hash: "hash".into() }
+}
+
+#[tokio::test]
+async fn only_an_active_administrator_changes_staff_and_never_themselves() {
+    let bank = Bank::open().await;
+    let change = |who: ledger::Actor, whom: &str, change: StaffChange| {
+        let (store, whom) = (bank.store.clone(), user(whom));
+        async move { store.change_staff(&who, whom, change).await.unwrap() }
+    };
+    let executive = bank.actor.clone();
+    let refused = change(executive, "C00000002", added(Role::Teller)).await;
+    assert_eq!(refused, StaffChanged::NotAllowed);
+    let first = as_administrator(&bank).await;
+    let second = ledger::Actor { user: user("C00000002"), ..first.clone() };
+    let cases = [
+        (&first, "C00000002", added(Role::Administrator), StaffChanged::Done),
+        (&first, "C00000002", added(Role::Teller), StaffChanged::NoSuchUser),
+        (&first, "C00000009", StaffChange::Role(Role::Teller), StaffChanged::NoSuchUser),
+        (&first, "C00000009", StaffChange::EndSessions, StaffChanged::NoSuchUser),
+        (&first, "C00000001", StaffChange::Role(Role::Teller), StaffChanged::NotAllowed),
+        (&first, "C00000001", StaffChange::Disabled(true), StaffChanged::NotAllowed),
+        (&second, "C00000001", StaffChange::Disabled(true), StaffChanged::Done),
+        (&first, "C00000002", StaffChange::Disabled(true), StaffChanged::NotAllowed),
+        (&second, "C00000001", StaffChange::Disabled(false), StaffChanged::Done),
+        (&second, "C00000001", StaffChange::Role(Role::Auditor), StaffChanged::Done),
+    ];
+    for (index, (who, whom, what, expect)) in cases.into_iter().enumerate() {
+        assert_eq!(change(who.clone(), whom, what).await, expect, "case {index}");
+    }
+    let staff = bank.store.staff(user("C00000001")).await.unwrap().unwrap();
+    assert_eq!((staff.role, staff.disabled), (Role::Auditor, false));
+    let filter = AuditFilter { action: Some("staff".into()), ..AuditFilter::default() };
+    let rows = bank.store.audit_events(filter, None, 50).await.unwrap().rows;
+    let actions: Vec<_> = rows.iter().rev().map(|row| (&*row.action, &*row.subject)).collect();
+    let expect = [
+        ("staff.add", "C00000002"),
+        ("staff.deactivate", "C00000001"),
+        ("staff.activate", "C00000001"),
+        ("staff.role", "C00000001"),
+    ];
+    assert_eq!(actions, expect, "what was refused changed nothing and is the caller's to note");
+}
+
+#[tokio::test]
+async fn sessions_are_listed_for_their_owner_and_ended_by_nobody_else() {
+    let bank = Bank::open().await;
+    let origin = SessionOrigin {
+        server: Some("server01".into()),
+        address: "203.0.113.9".into(),
+        agent: "a browser".into(),
+        password_due: true,
+    };
+    let new = NewSession {
+        token_hash: [2; 32],
+        user: bank.actor.user.clone(),
+        kind: SessionKind::Browser,
+        expires_at: i64::MAX,
+        origin,
+    };
+    let id = bank.store.create_session(new).await.unwrap();
+    assert!(bank.store.session([2; 32]).await.unwrap().unwrap().password_due);
+    assert!(!bank.store.session([1; 32]).await.unwrap().unwrap().password_due);
+    let list = bank.store.sessions_of(bank.actor.user.clone()).await.unwrap();
+    let listed: Vec<_> = list.iter().map(|each| (each.id, &*each.address, &*each.agent)).collect();
+    assert_eq!(listed, [(id, "203.0.113.9", "a browser"), (bank.actor.session, "", "")]);
+    let other = ledger::Actor { user: user("C00000002"), ..bank.actor.clone() };
+    assert!(!bank.store.end_own_session(&other, id).await.unwrap());
+    assert!(bank.store.end_own_session(&bank.actor, id).await.unwrap());
+    assert!(!bank.store.end_own_session(&bank.actor, id).await.unwrap(), "ended before");
+    assert_eq!(bank.store.session([2; 32]).await.unwrap(), None);
+    let rows = bank.store.audit_events(AuditFilter::default(), None, 50).await.unwrap().rows;
+    let rows: Vec<_> =
+        rows.iter().rev().map(|row| (&*row.action, &*row.server, &*row.address)).collect();
+    let expect = [
+        ("token.create", "command line", ""),
+        ("sign-in", "server01", "203.0.113.9"),
+        ("session.end", "test", ""),
+    ];
+    assert_eq!(rows, expect);
+}
+
+#[tokio::test]
+async fn audit_rows_are_found_by_every_filter_and_page_from_the_newest() {
+    let bank = Bank::open().await;
+    let first = bank.customer(1).await;
+    let second = bank.customer(2).await;
+    let find = |filter: AuditFilter| {
+        let store = bank.store.clone();
+        async move { store.audit_events(filter, None, 50).await.unwrap().rows.len() }
+    };
+    let all = AuditFilter::default;
+    let text = |text: &str| Some(text.to_owned());
+    let cases = [
+        (all(), 3),
+        (AuditFilter { from: Some(i64::MAX), ..all() }, 0),
+        (AuditFilter { until: Some(0), ..all() }, 0),
+        (AuditFilter { from: Some(0), until: Some(i64::MAX), ..all() }, 3),
+        (AuditFilter { user: Some(bank.actor.user.clone()), ..all() }, 2),
+        (AuditFilter { user: Some(user("C00000009")), ..all() }, 0),
+        (AuditFilter { action: text("customer"), ..all() }, 2),
+        (AuditFilter { action: text("customer.create"), ..all() }, 2),
+        (AuditFilter { action: text("cust"), ..all() }, 0),
+        (AuditFilter { action: text("%"), ..all() }, 0),
+        (AuditFilter { result: text("done"), ..all() }, 3),
+        (AuditFilter { result: text("denied"), ..all() }, 0),
+        (AuditFilter { subject: text(&second.to_string()), ..all() }, 1),
+    ];
+    for (index, (filter, expect)) in cases.into_iter().enumerate() {
+        assert_eq!(find(filter).await, expect, "case {index}");
+    }
+    let newest = bank.store.audit_events(all(), None, 1).await.unwrap();
+    assert_eq!(newest.rows[0].subject, second.to_string());
+    let next = bank.store.audit_events(all(), newest.next, 1).await.unwrap();
+    assert_eq!(next.rows[0].subject, first.to_string());
 }

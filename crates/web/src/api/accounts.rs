@@ -14,7 +14,7 @@ use crate::problem::{Asked, Problem};
 use crate::route::{Access, Handled, Route, handler};
 
 pub(crate) static ROUTES: &[Route] = &[
-    Route::get("/api/v1/accounts", Access::SignedIn, handler!(list)).doc(
+    Route::get("/api/v1/accounts", Access::BOOKS, handler!(list)).doc(
         Doc::new("The accounts of a customer, or all accounts")
             .query(&[
                 ("customer", "a customer's number"),
@@ -23,7 +23,7 @@ pub(crate) static ROUTES: &[Route] = &[
             ])
             .ok::<AccountsOut<'static>>(),
     ),
-    Route::get("/api/v1/accounts/{number}", Access::SignedIn, handler!(view))
+    Route::get("/api/v1/accounts/{number}", Access::BOOKS, handler!(view))
         .doc(Doc::new("View an account").ok::<AccountOut<'static>>().problems(&[404])),
     Route::post("/api/v1/accounts/{number}/close", Access::EXECUTIVE, handler!(close)).doc(
         Doc::new("Close an account that is at zero")

@@ -20,6 +20,7 @@ pub(crate) enum List {
     Customers,
     Accounts,
     Entries,
+    Audit,
 }
 
 impl List {
@@ -28,6 +29,7 @@ impl List {
             Self::Customers => b'c',
             Self::Accounts => b'a',
             Self::Entries => b'e',
+            Self::Audit => b'u',
         }
     }
 }

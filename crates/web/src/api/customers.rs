@@ -23,18 +23,18 @@ pub(crate) static ROUTES: &[Route] = &[
             .created::<CustomerOut<'static>>()
             .problems(&[409]),
     ),
-    Route::get("/api/v1/customers", Access::EXECUTIVE, handler!(list)).doc(
+    Route::get("/api/v1/customers", Access::CUSTOMERS, handler!(list)).doc(
         Doc::new("List customers")
             .query(&[("cursor", "from the page before"), ("limit", "1 to 500")])
             .ok::<CustomersOut<'static>>(),
     ),
     // Not a query: a social security number must not stand in a URL (I12).
-    Route::post("/api/v1/customers/search", Access::EXECUTIVE, handler!(search)).doc(
+    Route::post("/api/v1/customers/search", Access::CUSTOMERS, handler!(search)).doc(
         Doc::new("Find a customer by social security number; an empty list if there is none")
             .body::<SearchIn<'static>>()
             .ok::<CustomersOut<'static>>(),
     ),
-    Route::get("/api/v1/customers/{number}", Access::EXECUTIVE, handler!(view))
+    Route::get("/api/v1/customers/{number}", Access::CUSTOMERS, handler!(view))
         .doc(Doc::new("View a customer").ok::<CustomerOut<'static>>().problems(&[404])),
     Route::patch("/api/v1/customers/{number}", Access::EXECUTIVE, handler!(update)).doc(
         Doc::new("Edit an active customer")

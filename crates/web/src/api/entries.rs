@@ -24,13 +24,13 @@ pub(crate) const LAST_MAX: u32 = 999;
 pub(crate) const LAST_DEFAULT: u32 = 20;
 
 pub(crate) static ROUTES: &[Route] = &[
-    Route::get("/api/v1/accounts/{number}/entries", Access::COUNTER, handler!(entries)).doc(
+    Route::get("/api/v1/accounts/{number}/entries", Access::ENTRIES, handler!(entries)).doc(
         Doc::new("The entries of an account, newest first")
             .query(&[("cursor", "from the page before"), ("limit", "1 to 500")])
             .ok::<EntriesOut<'static>>()
             .problems(&[404]),
     ),
-    Route::get("/api/v1/accounts/{number}/statement", Access::COUNTER, handler!(statement)).doc(
+    Route::get("/api/v1/accounts/{number}/statement", Access::ENTRIES, handler!(statement)).doc(
         Doc::new("A statement: the last entries, or those of a range of days in UTC")
             .query(&[
                 ("last", "1 to 999"),

@@ -14,17 +14,17 @@ use crate::problem::{Asked, Problem};
 use crate::route::{Access, Handled, Route, handler};
 
 pub(crate) static ROUTES: &[Route] = &[
-    Route::get("/api/v1/customerlog", Access::EXECUTIVE, handler!(customers))
+    Route::get("/api/v1/customerlog", Access::CUSTOMERS, handler!(customers))
         .doc(Doc::new("The latest 50 log rows of customers").ok::<Vec<CustomerLogOut<'static>>>()),
-    Route::post("/api/v1/customerlog", Access::EXECUTIVE, handler!(customer)).doc(
+    Route::post("/api/v1/customerlog", Access::CUSTOMERS, handler!(customer)).doc(
         Doc::new("The newest log row of a customer")
             .body::<CustomerLogIn<'static>>()
             .ok::<CustomerLogOut<'static>>()
             .problems(&[404]),
     ),
-    Route::get("/api/v1/accountlog", Access::EXECUTIVE, handler!(accounts))
+    Route::get("/api/v1/accountlog", Access::CUSTOMERS, handler!(accounts))
         .doc(Doc::new("The latest 50 log rows of accounts").ok::<Vec<AccountLogOut<'static>>>()),
-    Route::post("/api/v1/accountlog", Access::EXECUTIVE, handler!(account)).doc(
+    Route::post("/api/v1/accountlog", Access::CUSTOMERS, handler!(account)).doc(
         Doc::new("The newest log row of an account")
             .body::<AccountLogIn<'static>>()
             .ok::<AccountLogOut<'static>>()

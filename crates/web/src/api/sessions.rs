@@ -24,8 +24,10 @@ pub(crate) static ROUTES: &[Route] = &[
             .problems(&[401, 429, 503]),
     ),
     Route::get("/api/v1/session", Access::SignedIn, handler!(view))
+        .before_password()
         .doc(Doc::new("Who is signed in").ok::<Staff<'static>>()),
     Route::delete("/api/v1/session", Access::SignedIn, handler!(end))
+        .before_password()
         .doc(Doc::new("Sign out everywhere with this session").no_content()),
 ];
 

@@ -2,7 +2,7 @@
 
 use askama::Template;
 use http::StatusCode;
-use ledger::{CustomerNumber, Role};
+use ledger::CustomerNumber;
 use store::{AccountView, Entry};
 
 use super::layout::{Layout, Notice};
@@ -18,9 +18,9 @@ use crate::route::{Access, Handled, Route, handler};
 const ENTRIES: u32 = 10;
 
 pub(super) static ROUTES: &[Route] = &[
-    Route::get("/accounts", Access::SignedIn, handler!(list)),
-    Route::get("/accounts/{number}", Access::SignedIn, handler!(view)),
-    Route::get("/accounts/{number}/statement", Access::COUNTER, handler!(statement::view)),
+    Route::get("/accounts", Access::BOOKS, handler!(list)),
+    Route::get("/accounts/{number}", Access::BOOKS, handler!(view)),
+    Route::get("/accounts/{number}/statement", Access::ENTRIES, handler!(statement::view)),
     Route::post("/accounts/{number}/close", Access::EXECUTIVE, handler!(close)),
     Route::post("/accounts/{number}/reactivate", Access::EXECUTIVE, handler!(reactivate)),
 ];
@@ -46,6 +46,8 @@ struct AccountPage {
     facts: Vec<(&'static str, String)>,
     /// Whether the viewer works with money.
     counter: bool,
+    /// Whether the viewer may see what moved.
+    reads: bool,
     /// Whether the account takes postings.
     moves: bool,
     form_token: String,
@@ -56,7 +58,7 @@ struct AccountPage {
 
 async fn list(call: Call) -> Handled {
     let query = call.query();
-    let executive = call.caller()?.role() == Role::Executive;
+    let customers = Access::CUSTOMERS.allows(call.caller()?.role());
     let (title, rows, next) = match query.find("customer") {
         Some(text) => {
             let number = CustomerNumber::parse(text)
@@ -73,7 +75,7 @@ async fn list(call: Call) -> Handled {
             ("Accounts".to_owned(), found.rows, next)
         }
     };
-    let accounts = rows.into_iter().map(|view| AccountRow::new(view, executive)).collect();
+    let accounts = rows.into_iter().map(|view| AccountRow::new(view, customers)).collect();
     page(
         StatusCode::OK,
         &AccountsPage { layout: Layout::of(&call), notice: None, title, accounts, next },
@@ -87,10 +89,11 @@ async fn view(call: Call) -> Handled {
 async fn show(call: &Call, status: StatusCode, notice: Option<Notice>) -> Handled {
     let view = find(call).await?;
     let layout = Layout::of(call);
-    let counter = !layout.is_executive();
+    let role = call.caller()?.role();
+    let (counter, reads) = (Access::COUNTER.allows(role), Access::ENTRIES.allows(role));
     let query = call.query();
     let done = query.get("done").parse::<i64>().ok();
-    let entries = if counter {
+    let entries = if reads {
         let found = call.server.store.entries(view.account.number, None, ENTRIES).await?;
         found.map(|page| page.rows).unwrap_or_default()
     } else {
@@ -118,6 +121,7 @@ async fn show(call: &Call, status: StatusCode, notice: Option<Notice>) -> Handle
             balance: money(account.balance()),
             facts,
             counter,
+            reads,
             moves: account.accepts_postings().is_ok(),
             form_token: layout.form_token(),
             done,

@@ -3,6 +3,7 @@
 use askama::Template;
 use http::StatusCode;
 use ledger::{CustomerStatus, Refusal};
+use store::AuditEvent;
 
 use super::form;
 use super::layout::{Layout, Notice};
@@ -14,8 +15,9 @@ use crate::problem::{Asked, Problem};
 use crate::route::{Access, Handled, Route, handler};
 
 pub(super) static ROUTES: &[Route] = &[
-    Route::get("/customers", Access::EXECUTIVE, handler!(list)),
-    Route::get("/customers/{number}", Access::EXECUTIVE, handler!(view)),
+    Route::get("/customers", Access::CUSTOMERS, handler!(list)),
+    Route::get("/customers/{number}", Access::CUSTOMERS, handler!(view)),
+    Route::post("/customers/{number}/ssn", Access::CUSTOMERS, handler!(reveal)),
     Route::post("/customers/{number}/deactivate", Access::EXECUTIVE, handler!(deactivate)),
     Route::post("/customers/{number}/activate", Access::EXECUTIVE, handler!(activate)),
 ];
@@ -48,6 +50,8 @@ struct CustomerPage {
     facts: Vec<(&'static str, String)>,
     form_token: String,
     accounts: Vec<AccountRow>,
+    /// Whether the social security number is shown whole.
+    revealed: bool,
 }
 
 async fn list(call: Call) -> Handled {
@@ -87,16 +91,33 @@ async fn view(call: Call) -> Handled {
         )),
         _ => None,
     };
-    show(&call, StatusCode::OK, notice).await
+    show(&call, StatusCode::OK, notice, false).await
 }
 
-async fn show(call: &Call, status: StatusCode, notice: Option<Notice>) -> Handled {
+/// Shows the social security number, once, and writes down who asked.
+async fn reveal(call: Call) -> Handled {
+    form::read(&call)?;
+    let number = find(&call).await?.number;
+    let event = AuditEvent::of(&call.actor()?, "customer.ssn.reveal", number.to_string(), "done");
+    call.server.store.record(event).await?;
+    let notice = Notice::info("The social security number is shown.", "This was noted.");
+    show(&call, StatusCode::OK, Some(notice), true).await
+}
+
+/// All but the last four digits are hidden, as on the Social Security Administration's own notices.
+fn masked(ssn: &str) -> String {
+    format!("•••-••-{}", ssn.get(5..).unwrap_or_default())
+}
+
+async fn show(call: &Call, status: StatusCode, notice: Option<Notice>, revealed: bool) -> Handled {
     let customer = find(call).await?;
     let accounts = call.server.store.accounts_of(customer.number).await?;
     let layout = Layout::of(call);
+    let ssn = customer.ssn.reveal();
+    let ssn = if revealed { ssn.to_owned() } else { masked(ssn) };
     let facts = vec![
         ("Customer number", customer.number.to_string()),
-        ("Social security number", customer.ssn.reveal().to_owned()),
+        ("Social security number", ssn),
         ("Address", customer.details.address),
         ("City", customer.city),
         ("State", customer.state),
@@ -115,6 +136,7 @@ async fn show(call: &Call, status: StatusCode, notice: Option<Notice>) -> Handle
             form_token: layout.form_token(),
             accounts: accounts.into_iter().map(|view| AccountRow::new(view, true)).collect(),
             layout,
+            revealed,
         },
     )
 }
@@ -141,7 +163,7 @@ async fn set_status(call: &Call, status: CustomerStatus) -> Handled {
         }
         // Somebody else was quicker: show the customer as it is.
         Err(problem) if problem.status == StatusCode::CONFLICT => {
-            show(call, problem.status, Some(form::notice_of(&problem))).await
+            show(call, problem.status, Some(form::notice_of(&problem)), false).await
         }
         Err(problem) => Err(problem),
     }

@@ -14,8 +14,8 @@ use crate::route::{Access, Handled, Route, handler};
 
 pub(super) static ROUTES: &[Route] = &[
     Route::get("/", Access::SignedIn, handler!(home)),
-    Route::get("/find", Access::SignedIn, handler!(find)),
-    Route::post("/customers/find", Access::EXECUTIVE, handler!(find_by_ssn)),
+    Route::get("/find", Access::BOOKS, handler!(find)),
+    Route::post("/customers/find", Access::CUSTOMERS, handler!(find_by_ssn)),
 ];
 
 #[derive(Template)]
@@ -55,7 +55,7 @@ async fn home(call: Call) -> Handled {
 async fn find(call: Call) -> Handled {
     let query = call.query();
     let typed = query.get("number");
-    let executive = call.caller()?.role() == ledger::Role::Executive;
+    let customers = Access::CUSTOMERS.allows(call.caller()?.role());
     let store = &call.server.store;
     // Accounts are numbered above all customers, so one box is enough.
     if let Ok(number) = AccountNumber::parse(typed) {
@@ -65,7 +65,7 @@ async fn find(call: Call) -> Handled {
     } else if let Ok(number) = CustomerNumber::parse(typed)
         && store.customer(number).await?.is_some()
     {
-        return Ok(see_other(&customer_path(number.get(), executive)));
+        return Ok(see_other(&customer_path(number.get(), customers)));
     }
     let number = CustomerNumber::parse(typed).is_ok();
     let mut template = DashboardPage::new(&call);

@@ -22,7 +22,10 @@ struct ErrorPage {
 /// The page for a problem.
 pub(crate) fn answer(server: &Server, problem: &Problem, asked: &Asked) -> Response {
     if problem.word == "not-signed-in" {
-        return see_other(&sign_in_path(asked));
+        return see_other(&with_way_back("/sign-in", asked));
+    }
+    if problem.word == "password-due" && asked.reads {
+        return see_other(&with_way_back(super::me::PASSWORD_PATH, asked));
     }
     let (title, text) = words(problem);
     let template = ErrorPage {
@@ -58,17 +61,17 @@ fn words(problem: &Problem) -> (String, String) {
     (problem.title.to_string(), text.to_owned())
 }
 
-/// The sign-in page, which leads back to where one wanted; never to something that is done by a
-/// mere visit, because only pages that can be read are remembered.
-fn sign_in_path(asked: &Asked) -> String {
+/// A page that must come first, and leads back to where one wanted; never to something that is
+/// done by a mere visit, because only pages that can be read are remembered.
+fn with_way_back(page: &str, asked: &Asked) -> String {
     let readable = asked.reads
         || table().iter().any(|route| route.verb() == Verb::Get && route.path() == asked.route);
     if !readable || &*asked.path == "/" {
-        return "/sign-in".to_owned();
+        return page.to_owned();
     }
     let query = asked.query.as_ref().filter(|_| asked.reads);
     let place =
         query.map_or_else(|| asked.path.to_string(), |query| format!("{}?{query}", asked.path));
     let next: String = form_urlencoded::byte_serialize(place.as_bytes()).collect();
-    format!("/sign-in?next={next}")
+    format!("{page}?next={next}")
 }

@@ -23,6 +23,10 @@ pub(super) struct Who {
     pub(super) name: String,
     pub(super) role: &'static str,
     pub(super) executive: bool,
+    pub(super) auditor: bool,
+    pub(super) administrator: bool,
+    /// Must choose a password before anything else.
+    pub(super) password_due: bool,
     pub(super) form_token: String,
 }
 
@@ -38,6 +42,9 @@ impl Layout {
                 name: caller.session.name.to_string(),
                 role: caller.role().as_str(),
                 executive: caller.role() == Role::Executive,
+                auditor: caller.role() == Role::Auditor,
+                administrator: caller.role() == Role::Administrator,
+                password_due: caller.session.password_due,
                 form_token: caller.form_token(),
             }),
             server: server.config.name.clone(),
@@ -50,6 +57,14 @@ impl Layout {
 
     pub(super) fn form_token(&self) -> String {
         self.who.as_ref().map(|who| who.form_token.clone()).unwrap_or_default()
+    }
+
+    pub(super) fn is_auditor(&self) -> bool {
+        self.who.as_ref().is_some_and(|who| who.auditor)
+    }
+
+    pub(super) fn is_administrator(&self) -> bool {
+        self.who.as_ref().is_some_and(|who| who.administrator)
     }
 
     pub(super) fn is_executive(&self) -> bool {

@@ -19,7 +19,7 @@ use crate::receipts;
 use crate::route::{Access, Handled, Route, handler};
 
 pub(super) static ROUTES: &[Route] =
-    &[Route::get("/accounts/{number}/receipt", Access::SignedIn, handler!(view))];
+    &[Route::get("/accounts/{number}/receipt", Access::BOOKS, handler!(view))];
 
 #[derive(Template)]
 #[template(path = "receipt.html")]

@@ -18,7 +18,7 @@ use crate::sign_in;
 pub(super) static ROUTES: &[Route] = &[
     Route::get("/sign-in", Access::Public, handler!(form)),
     Route::post("/sign-in", Access::Public, handler!(submit)),
-    Route::post("/sign-out", Access::SignedIn, handler!(sign_out)),
+    Route::post("/sign-out", Access::SignedIn, handler!(sign_out)).before_password(),
 ];
 
 #[derive(Template)]
@@ -31,7 +31,7 @@ struct SignInPage {
 }
 
 /// A page of ours: a path, and nothing that a browser could read as another host.
-fn safe(next: &str) -> &str {
+pub(super) fn safe(next: &str) -> &str {
     let own = next.starts_with('/')
         && !next.starts_with("//")
         && next.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
@@ -99,7 +99,7 @@ async fn submit(call: Call) -> Handled {
     if !errors.is_empty() {
         return show(&call, &form, Some(&Problem::invalid(errors)));
     }
-    let (user, password) = (form.get("user"), form.get("password"));
+    let (user, password) = (form.get("user"), form.exact("password"));
     let signed_in = match sign_in::sign_in(&call, user, password, SessionKind::Browser).await {
         Ok(signed_in) => signed_in,
         Err(problem) => return show(&call, &form, Some(&problem)),

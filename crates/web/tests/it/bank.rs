@@ -8,7 +8,9 @@ use http::{HeaderMap, Method, Request, StatusCode};
 use ledger::receipt::{Durability, SigningKeys};
 use ledger::{Role, UserId};
 use serde_json::{Value, json};
-use store::{DatabaseUrl, NewSession, SessionKind, Staff, Store, now_ms};
+use store::{
+    AuditFilter, DatabaseUrl, NewSession, SessionKind, SessionOrigin, Staff, Store, now_ms,
+};
 use tower::ServiceExt as _;
 use web::{Config, Receipts, app, hash_password, new_token};
 
@@ -21,6 +23,8 @@ pub(crate) struct Bank {
     pub(crate) executive: String,
     pub(crate) cashier: String,
     pub(crate) teller: String,
+    pub(crate) auditor: String,
+    pub(crate) administrator: String,
     _folder: tempfile::TempDir,
 }
 
@@ -142,12 +146,14 @@ impl Bank {
             let (token, token_hash) = new_token();
             let expires_at = now_ms() + 60_000;
             let kind = SessionKind::Client;
-            store.create_session(NewSession { token_hash, user, kind, expires_at }).await.unwrap();
+            let origin = SessionOrigin::default();
+            let session = NewSession { token_hash, user, kind, expires_at, origin };
+            store.create_session(session).await.unwrap();
             tokens.push(token);
         }
-        let [executive, cashier, teller] = tokens.try_into().unwrap();
+        let [executive, cashier, teller, auditor, administrator] = tokens.try_into().unwrap();
         let app = app(store.clone(), config("server"));
-        Self { store, app, executive, cashier, teller, _folder: folder }
+        Self { store, app, executive, cashier, teller, auditor, administrator, _folder: folder }
     }
 
     /// Another server over the same database.
@@ -159,6 +165,25 @@ impl Bank {
     pub(crate) fn with_app(mut self, app: Router) -> Self {
         self.app = app;
         self
+    }
+
+    /// The token of a role's member of staff.
+    pub(crate) fn token(&self, role: Role) -> &str {
+        match role {
+            Role::Executive => &self.executive,
+            Role::Cashier => &self.cashier,
+            Role::Teller => &self.teller,
+            Role::Auditor => &self.auditor,
+            Role::Administrator => &self.administrator,
+        }
+    }
+
+    /// The audit rows of an action, oldest first.
+    pub(crate) async fn audit(&self, action: &str) -> Vec<store::AuditRow> {
+        let filter = AuditFilter { action: Some(action.to_owned()), ..AuditFilter::default() };
+        let mut rows = self.store.audit_events(filter, None, 500).await.unwrap().rows;
+        rows.reverse();
+        rows
     }
 
     pub(crate) fn ask(&self, method: Method, path: &str) -> Ask<'_> {

@@ -17,3 +17,4 @@ mod postings;
 mod reading;
 mod receipts;
 mod sessions;
+mod staff;

@@ -3,17 +3,22 @@
 use crate::bank::{Answer, Bank, PASSWORD};
 
 /// The value of a hidden field.
-fn hidden(page: &Answer, name: &str) -> String {
+pub(crate) fn hidden(page: &Answer, name: &str) -> String {
     let mark = format!("name=\"{name}\" value=\"");
     let found = page.text.split(&mark).nth(1).unwrap_or_else(|| panic!("{name}: {}", page.text));
     found.split('"').next().unwrap().to_owned()
 }
 
-async fn get(bank: &Bank, token: &str, path: &str) -> Answer {
+pub(crate) async fn get(bank: &Bank, token: &str, path: &str) -> Answer {
     bank.get(path).cookie(token).header("sec-fetch-site", "same-origin").send().await
 }
 
-async fn submit(bank: &Bank, token: &str, path: &str, fields: &[(&str, &str)]) -> Answer {
+pub(crate) async fn submit(
+    bank: &Bank,
+    token: &str,
+    path: &str,
+    fields: &[(&str, &str)],
+) -> Answer {
     let ask = bank.post(path).cookie(token).header("sec-fetch-site", "same-origin");
     ask.form(fields).send().await
 }

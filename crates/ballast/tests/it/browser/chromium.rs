@@ -9,6 +9,9 @@ use fantoccini::{Client, ClientBuilder, Locator};
 use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Map, json};
 
+/// What staff choose when they must.
+const CHOSEN: &str = "violet+Tram4gravel";
+
 /// A browser with an empty profile; `close` it at the end of the test.
 pub(crate) struct Browser {
     client: Client,
@@ -73,6 +76,21 @@ impl Browser {
         self.fill("password", password).await;
         self.submit().await;
         self.wait_for("Sign out").await;
+        if self.address().await.contains("/me/password") {
+            self.choose_password(password).await;
+        }
+    }
+
+    /// What a one-time password is good for.
+    async fn choose_password(&self, one_time: &str) {
+        for (field, value) in [("current", one_time), ("new", CHOSEN), ("again", CHOSEN)] {
+            self.fill(field, value).await;
+        }
+        self.submit().await;
+        self.wait_until("the way on after a password was chosen", async || {
+            !self.address().await.contains("/me/password")
+        })
+        .await;
     }
 
     pub(crate) async fn sign_out(&self) {

@@ -1,0 +1,300 @@
+//! Who did what, when, from where and with what result: the audit rows, for auditors, as a page
+//! and as a CSV file.
+//!
+//! Guarantees: nothing here changes anything; an export is itself an audit row. Postings are not
+//! here: each carries who did it in the books, and `ballast audit` proves that. Deliberately not
+//! here: names, social security numbers and secrets, which no audit row holds (I12).
+
+use askama::Template;
+use axum::body::Body;
+use axum::response::Response;
+use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
+use http::{HeaderValue, StatusCode};
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use ledger::UserId;
+use store::{AuditEvent, AuditFilter, AuditRow, PAGE_ROWS_MAX, UnixMs};
+
+use super::form::{Input, fill};
+use super::layout::{Layout, Notice};
+use super::page;
+use super::show::when;
+use crate::api::cursor::{self, List};
+use crate::call::Call;
+use crate::fields::Fields;
+use crate::problem::{FieldError, Problem};
+use crate::route::{Access, Handled, Route, handler};
+
+/// The most rows of one export; the next one begins with an earlier "until".
+const EXPORT_ROWS_MAX: usize = 10_000;
+const SUBJECT_LENGTH_MAX: usize = 80;
+const FILTERS: [&str; 6] = ["from", "until", "user", "action", "result", "subject"];
+
+/// Kinds of rows: each is an action or the first part of some.
+const ACTIONS: &[(&str, &str)] = &[
+    ("", "Everything"),
+    ("sign-in", "Sign-ins"),
+    ("session", "Sessions ended"),
+    ("token", "Tokens for programs"),
+    ("password", "Passwords chosen"),
+    ("access", "Denials"),
+    ("staff", "Changes of staff"),
+    ("customer", "Changes of customers"),
+    ("customer.ssn", "Social security numbers shown"),
+    ("account", "Changes of accounts"),
+    ("audit", "Exports of these rows"),
+];
+const RESULTS: &[(&str, &str)] =
+    &[("", "Any"), ("done", "Done"), ("denied", "Denied"), ("failed", "Failed")];
+
+pub(super) static ROUTES: &[Route] = &[
+    Route::get("/audit", Access::AUDITOR, handler!(list)),
+    Route::get("/audit.csv", Access::AUDITOR, handler!(export)),
+];
+
+#[derive(Template)]
+#[template(path = "audit.html")]
+struct AuditPage {
+    layout: Layout,
+    notice: Option<Notice>,
+    inputs: Vec<Input>,
+    rows: Vec<Row>,
+    export: Option<String>,
+    next: Option<String>,
+}
+
+struct Row {
+    when: String,
+    user: String,
+    action: String,
+    subject: String,
+    result: String,
+    server: String,
+    address: String,
+}
+
+impl From<AuditRow> for Row {
+    fn from(row: AuditRow) -> Self {
+        Self {
+            when: when(row.at),
+            user: row.user.map_or_else(|| "–".to_owned(), |user| user.to_string()),
+            action: row.action,
+            subject: row.subject,
+            result: row.result,
+            server: row.server,
+            address: row.address,
+        }
+    }
+}
+
+/// The filter of a query; each wrong part is named.
+fn filter(query: &Fields) -> Result<AuditFilter, Problem> {
+    let mut errors = Vec::new();
+    let mut wrong = |field, rule| errors.push(FieldError::new(field, rule));
+    let mut day = |name, later| match query.get(name) {
+        "" => None,
+        text => {
+            let at = start_of_day(text, later);
+            if at.is_none() {
+                wrong(name, "must be a date such as 2026-01-31");
+            }
+            at
+        }
+    };
+    let (from, until) = (day("from", 0), day("until", 1));
+    let user = UserId::parse(query.get("user"));
+    if user.is_none() && !query.get("user").is_empty() {
+        wrong("user", "must be C and eight digits, such as C00000004");
+    }
+    let mut word = |name, choices: &[(&str, &str)]| {
+        let text = query.get(name);
+        if !choices.iter().any(|(choice, _)| *choice == text) {
+            wrong(name, "must be one of those offered");
+        }
+        (!text.is_empty()).then(|| text.to_owned())
+    };
+    let (action, result) = (word("action", ACTIONS), word("result", RESULTS));
+    let subject = query.get("subject");
+    if subject.chars().count() > SUBJECT_LENGTH_MAX {
+        wrong("subject", "must be at most 80 characters");
+    }
+    if from.zip(until).is_some_and(|(from, until)| from >= until) {
+        wrong("until", "must not be before the first day");
+    }
+    if !errors.is_empty() {
+        return Err(Problem::invalid(errors));
+    }
+    let subject = (!subject.is_empty()).then(|| subject.to_owned());
+    Ok(AuditFilter { from, until, user, action, result, subject })
+}
+
+/// When a day of UTC, or one so many days later, begins.
+fn start_of_day(text: &str, days_later: i64) -> Option<UnixMs> {
+    let day: Date = text.parse().ok()?;
+    let day = day.checked_add(jiff::Span::new().days(days_later)).ok()?;
+    Some(day.to_zoned(TimeZone::UTC).ok()?.timestamp().as_millisecond())
+}
+
+fn inputs(query: &Fields, errors: &[FieldError]) -> Vec<Input> {
+    let date = |name, label| Input { kind: "date", ..Input::text(name, label, 10).optional() };
+    let choice = |name, label, choices| Input { choices, ..Input::text(name, label, 20) };
+    let mut inputs = vec![
+        date("from", "From"),
+        date("until", "Until"),
+        Input { hint: "Such as C00000001", ..Input::text("user", "User", 9).optional() },
+        choice("action", "What", ACTIONS),
+        choice("result", "Result", RESULTS),
+        Input {
+            hint: "The number of a customer or an account, or a user",
+            ..Input::text("subject", "On what", SUBJECT_LENGTH_MAX).optional()
+        },
+    ];
+    fill(&mut inputs, query, errors);
+    if errors.is_empty() {
+        // Readers come for the rows; the focus stays where it is.
+        inputs.iter_mut().for_each(|input| input.focus = false);
+    }
+    inputs
+}
+
+/// The query with the filters alone.
+fn filters(query: &Fields) -> String {
+    let given = FILTERS.into_iter().map(|name| (name, query.get(name)));
+    let given = given.filter(|(_, value)| !value.is_empty());
+    form_urlencoded::Serializer::new(String::new()).extend_pairs(given).finish()
+}
+
+async fn list(call: Call) -> Handled {
+    let query = call.query();
+    let filter = match filter(&query) {
+        Ok(filter) => filter,
+        Err(problem) => {
+            let template = AuditPage {
+                layout: Layout::of(&call),
+                notice: Some(Notice::bad("Please check the marked fields.", "")),
+                inputs: inputs(&query, &problem.errors),
+                rows: Vec::new(),
+                export: None,
+                next: None,
+            };
+            return page(problem.status, &template);
+        }
+    };
+    let (before, limit) = cursor::page(List::Audit, &query)?;
+    let found = call.server.store.audit_events(filter, before, limit).await?;
+    let filters = filters(&query);
+    let next = found.next.map(|place| {
+        format!("/audit?{filters}&limit={limit}&cursor={}", cursor::encode(List::Audit, place))
+    });
+    page(
+        StatusCode::OK,
+        &AuditPage {
+            layout: Layout::of(&call),
+            notice: None,
+            inputs: inputs(&query, &[]),
+            rows: found.rows.into_iter().map(Row::from).collect(),
+            export: Some(format!("/audit.csv?{filters}")),
+            next,
+        },
+    )
+}
+
+/// All rows of the filter, newest first, as RFC 4180 has it.
+async fn export(call: Call) -> Handled {
+    let query = call.query();
+    let (filter, store) = (filter(&query)?, &call.server.store);
+    // Before the answer: an export that is not on record does not leave.
+    let row = AuditEvent::of(&call.actor()?, "audit.export", String::new(), "done");
+    store.record(row).await?;
+    let mut text = String::from("id,time,user,session,action,subject,result,server,address\r\n");
+    let (mut before, mut count) = (None, 0_usize);
+    loop {
+        let found = store.audit_events(filter.clone(), before, PAGE_ROWS_MAX).await?;
+        for row in &found.rows {
+            line(&mut text, row);
+        }
+        count = count.saturating_add(found.rows.len());
+        before = found.next;
+        if before.is_none() {
+            break;
+        }
+        if count >= EXPORT_ROWS_MAX {
+            let rule = "must be earlier, or the first day later: at most 10,000 rows are exported";
+            return Err(Problem::field("until", rule));
+        }
+    }
+    let mut response = Response::new(Body::from(text));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/csv; charset=utf-8"));
+    let name = HeaderValue::from_static("attachment; filename=\"audit.csv\"");
+    headers.insert(CONTENT_DISPOSITION, name);
+    Ok(response)
+}
+
+fn line(text: &mut String, row: &AuditRow) {
+    let at = jiff::Timestamp::from_millisecond(row.at).unwrap_or(jiff::Timestamp::MAX);
+    let fields = [
+        row.id.to_string(),
+        at.to_string(),
+        row.user.as_ref().map(ToString::to_string).unwrap_or_default(),
+        row.session.map(|session| session.to_string()).unwrap_or_default(),
+        row.action.clone(),
+        row.subject.clone(),
+        row.result.clone(),
+        row.server.clone(),
+        row.address.clone(),
+    ];
+    for (index, field) in fields.iter().enumerate() {
+        if index > 0 {
+            text.push(',');
+        }
+        text.push_str(&cell(field));
+    }
+    text.push_str("\r\n");
+}
+
+/// A field of the file. What a spreadsheet would take for a formula gets an apostrophe before it
+/// (OWASP, "CSV Injection"): clients write addresses themselves where no proxy of ours does.
+fn cell(field: &str) -> String {
+    let formula = field.starts_with(['=', '+', '-', '@', '\t', '\r']);
+    let field = if formula { format!("'{field}") } else { field.to_owned() };
+    if field.contains(['"', ',', '\r', '\n']) {
+        format!("\"{}\"", field.replace('"', "\"\""))
+    } else {
+        field
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cells_are_quoted_and_no_formula() {
+        let cases = [
+            ("plain", "plain"),
+            ("a,b", "\"a,b\""),
+            ("say \"so\"", "\"say \"\"so\"\"\""),
+            ("=1+1", "'=1+1"),
+            ("@SUM(A1,2)", "\"'@SUM(A1,2)\""),
+        ];
+        for (field, expect) in cases {
+            assert_eq!(cell(field), expect);
+        }
+    }
+
+    #[test]
+    fn a_day_is_a_day_of_utc_and_the_last_one_counts_whole() {
+        let filter = filter(&Fields::parse(b"from=1970-01-02&until=1970-01-02")).unwrap();
+        assert_eq!((filter.from, filter.until), (Some(86_400_000), Some(172_800_000)));
+    }
+
+    #[test]
+    fn wrong_filters_are_named() {
+        let query = b"from=x&until=2026-02-30&user=me&action=nothing&result=maybe";
+        let problem = filter(&Fields::parse(query)).unwrap_err();
+        let named: Vec<_> = problem.errors.iter().map(|error| error.field.as_ref()).collect();
+        assert_eq!(named, ["from", "until", "user", "action", "result"]);
+        assert!(filter(&Fields::parse(b"from=2026-02-02&until=2026-02-01")).is_err());
+    }
+}
