@@ -25,10 +25,19 @@ pub(crate) fn text(bytes: &[u8]) -> String {
 
 impl Deployment {
     pub(crate) fn up() -> Self {
+        Self::up_with_log("info,refinery_core=warn,refinery=warn")
+    }
+
+    /// With the levels of `BALLAST_LOG`.
+    pub(crate) fn up_with_log(levels: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let data = folder.path().join("bank");
         let started = Instant::now();
-        let output = ballast(&["up", "--detach", "--port", "0", "--data", data.to_str().unwrap()]);
+        let output = Command::new(env!("CARGO_BIN_EXE_ballast"))
+            .args(["up", "--detach", "--port", "0", "--data", data.to_str().unwrap()])
+            .env("BALLAST_LOG", levels)
+            .output()
+            .unwrap();
         let started_in = started.elapsed();
         assert!(output.status.success(), "up failed: {}", text(&output.stderr));
         let record = std::fs::read_to_string(data.join("deployment.json")).unwrap();

@@ -29,6 +29,22 @@ pub(crate) async fn send(
     headers: &[(&str, &str)],
     body: &Value,
 ) -> Answer {
+    if body.is_null() {
+        return send_bytes(method, base, path, token, headers, Bytes::new()).await;
+    }
+    let headers = [headers, &[("content-type", "application/json")]].concat();
+    send_bytes(method, base, path, token, &headers, body.to_string().into()).await
+}
+
+/// The same with a body as it is.
+pub(crate) async fn send_bytes(
+    method: &str,
+    base: &str,
+    path: &str,
+    token: &str,
+    headers: &[(&str, &str)],
+    bytes: Bytes,
+) -> Answer {
     let host = base.trim_start_matches("http://");
     let stream = TcpStream::connect(host).await.unwrap();
     let (mut sender, connection) =
@@ -41,12 +57,6 @@ pub(crate) async fn send(
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
-    let bytes = if body.is_null() {
-        Bytes::new()
-    } else {
-        request = request.header("content-type", "application/json");
-        body.to_string().into()
-    };
     let response = sender.send_request(request.body(Full::new(bytes)).unwrap()).await.unwrap();
     let (parts, body) = response.into_parts();
     let body = body.collect().await.unwrap().to_bytes();

@@ -15,4 +15,5 @@ mod exactly_once;
 mod faults;
 mod http;
 mod receipts;
+mod secrets;
 mod sessions;

@@ -4,8 +4,9 @@ use std::borrow::Cow;
 
 use http::StatusCode;
 use ledger::customer::{CustomerDetails, CustomerFields, Ssn};
-use ledger::{CustomerStatus, NewCustomer, Refusal};
+use ledger::{CustomerNumber, CustomerStatus, NewCustomer, Refusal};
 use serde::{Deserialize, Serialize};
+use store::AuditEvent;
 use utoipa::ToSchema;
 
 use super::answer::{Digits, Time, json, with_status};
@@ -41,6 +42,12 @@ pub(crate) static ROUTES: &[Route] = &[
             .body::<DetailsIn<'static>>()
             .ok::<CustomerOut<'static>>()
             .problems(&[404, 409]),
+    ),
+    // By POST: it writes an audit row, and a look at a list must not.
+    Route::post("/api/v1/customers/{number}/ssn", Access::CUSTOMERS, handler!(reveal)).doc(
+        Doc::new("Show a customer's social security number; who asked is noted")
+            .ok::<SsnOut<'static>>()
+            .problems(&[404]),
     ),
     Route::post("/api/v1/customers/{number}/deactivate", Access::EXECUTIVE, handler!(deactivate))
         .doc(Doc::new("Deactivate a customer").ok::<CustomerOut<'static>>().problems(&[404, 409])),
@@ -98,7 +105,9 @@ struct DetailsIn<'a> {
 #[schema(as = Customer)]
 pub(crate) struct CustomerOut<'a> {
     number: Digits,
-    ssn: &'a str,
+    /// The last four digits behind bullets; all nine are had from `…/ssn`.
+    #[schema(example = "•••••5678")]
+    ssn: String,
     name: &'a str,
     address: &'a str,
     age: u16,
@@ -108,6 +117,13 @@ pub(crate) struct CustomerOut<'a> {
     /// The latest line of the customer's log.
     message: &'a str,
     updated_at: Time,
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = SocialSecurityNumber)]
+struct SsnOut<'a> {
+    #[schema(example = "012345678")]
+    ssn: &'a str,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -121,7 +137,7 @@ impl<'a> CustomerOut<'a> {
     fn new(customer: &'a store::Customer) -> Self {
         Self {
             number: Digits(customer.number.get()),
-            ssn: customer.ssn.reveal(),
+            ssn: customer.ssn.masked(),
             name: &customer.details.name,
             address: &customer.details.address,
             age: customer.details.age,
@@ -183,6 +199,18 @@ async fn find(call: &Call) -> Result<store::Customer, Problem> {
 
 async fn view(call: Call) -> Handled {
     Ok(json(&CustomerOut::new(&find(&call).await?)))
+}
+
+async fn reveal(call: Call) -> Handled {
+    let customer = find(&call).await?;
+    note_reveal(&call, customer.number).await?;
+    Ok(json(&SsnOut { ssn: customer.ssn.reveal() }))
+}
+
+/// Writes down who is about to see a social security number; if it cannot be, nothing is shown.
+pub(crate) async fn note_reveal(call: &Call, number: CustomerNumber) -> Result<(), Problem> {
+    let event = AuditEvent::of(&call.actor()?, "customer.ssn.reveal", number.to_string(), "done");
+    Ok(call.server.store.record(event).await?)
 }
 
 async fn update(call: Call) -> Handled {

@@ -53,7 +53,8 @@ struct AccountLogIn<'a> {
 struct CustomerLogOut<'a> {
     /// The customer's number.
     id: Digits,
-    ssn_id: &'a str,
+    /// The last four digits behind bullets.
+    ssn_id: String,
     message: &'a str,
     date: Time,
 }
@@ -73,7 +74,7 @@ impl<'a> CustomerLogOut<'a> {
     fn new(row: &'a CustomerLog) -> Self {
         Self {
             id: Digits(row.customer.get()),
-            ssn_id: row.ssn.reveal(),
+            ssn_id: row.ssn.masked(),
             message: &row.message,
             date: Time(row.at),
         }

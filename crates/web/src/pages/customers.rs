@@ -3,13 +3,13 @@
 use askama::Template;
 use http::StatusCode;
 use ledger::{CustomerStatus, Refusal};
-use store::AuditEvent;
 
 use super::form;
 use super::layout::{Layout, Notice};
 use super::show::{AccountRow, when};
 use super::{page, see_other};
 use crate::api::cursor::{self, List};
+use crate::api::customers::note_reveal;
 use crate::call::Call;
 use crate::problem::{Asked, Problem};
 use crate::route::{Access, Handled, Route, handler};
@@ -98,23 +98,17 @@ async fn view(call: Call) -> Handled {
 async fn reveal(call: Call) -> Handled {
     form::read(&call)?;
     let number = find(&call).await?.number;
-    let event = AuditEvent::of(&call.actor()?, "customer.ssn.reveal", number.to_string(), "done");
-    call.server.store.record(event).await?;
+    note_reveal(&call, number).await?;
     let notice = Notice::info("The social security number is shown.", "This was noted.");
     show(&call, StatusCode::OK, Some(notice), true).await
-}
-
-/// All but the last four digits are hidden, as on the Social Security Administration's own notices.
-fn masked(ssn: &str) -> String {
-    format!("•••-••-{}", ssn.get(5..).unwrap_or_default())
 }
 
 async fn show(call: &Call, status: StatusCode, notice: Option<Notice>, revealed: bool) -> Handled {
     let customer = find(call).await?;
     let accounts = call.server.store.accounts_of(customer.number).await?;
     let layout = Layout::of(call);
-    let ssn = customer.ssn.reveal();
-    let ssn = if revealed { ssn.to_owned() } else { masked(ssn) };
+    let ssn = &customer.ssn;
+    let ssn = if revealed { ssn.reveal().to_owned() } else { ssn.masked() };
     let facts = vec![
         ("Customer number", customer.number.to_string()),
         ("Social security number", ssn),
