@@ -375,14 +375,6 @@ impl Store {
         self.inner.writer.write(move |db| sqlite::sessions::touch(db, id, now)).await
     }
 
-    /// Ends a session on every server.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`].
-    pub async fn end_session(&self, id: i64) -> Result<(), Error> {
-        self.inner.writer.write(move |db| sqlite::sessions::end(db, id)).await
-    }
-
     /// A user's live sessions, newest first, at most [`crate::PAGE_ROWS_MAX`].
     ///
     /// # Errors
@@ -392,8 +384,8 @@ impl Store {
         self.inner.readers.read(move |db| sqlite::sessions::of_user(db, &user, limit)).await
     }
 
-    /// Ends a session of the actor's own, with the audit row; `false` if it is not theirs or has
-    /// ended before.
+    /// Ends a session of the actor's own on every server, with the audit row; `false` if it is not
+    /// theirs or has ended before.
     ///
     /// # Errors
     /// [`Error::Unavailable`].

@@ -18,7 +18,6 @@ const FIND: &str = "select s.id, s.user, t.name, t.role, s.kind, s.expires_at, s
      from sessions s join staff t on t.user = s.user \
      where s.token_hash = ?1 and s.ended_at is null and s.expires_at > ?2 and t.disabled = 0";
 const TOUCH: &str = "update sessions set seen_at = max(seen_at, ?2) where id = ?1";
-const END: &str = "update sessions set ended_at = ?2 where id = ?1 and ended_at is null";
 const END_OF_USER: &str =
     "update sessions set ended_at = ?3 where id = ?1 and user = ?2 and ended_at is null";
 /// Newest first. What idled out still stands here until it expires: it is harmless, and ending it
@@ -75,10 +74,6 @@ pub(crate) fn find(db: &Connection, token_hash: &TokenHash) -> Result<Option<Ses
 
 pub(crate) fn touch(db: &Connection, id: i64, now: UnixMs) -> Result<(), Error> {
     execute(db, TOUCH, params![id, now])
-}
-
-pub(crate) fn end(db: &Connection, id: i64) -> Result<(), Error> {
-    execute(db, END, params![id, now_ms()])
 }
 
 /// Ends one session of its owner's, with the audit row; `false` if it is not theirs or not live.

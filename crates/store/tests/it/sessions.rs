@@ -25,7 +25,7 @@ async fn a_session_is_valid_until_it_ends_expires_or_its_owner_is_disabled() {
     assert_eq!((found.id, found.role, &*found.name), (first, Role::Executive, "ramesh"));
     assert_eq!(bank.store.session([3; 32]).await.unwrap(), None, "expired");
     assert_eq!(bank.store.session([9; 32]).await.unwrap(), None, "unknown");
-    bank.store.end_session(first).await.unwrap();
+    assert!(bank.store.end_own_session(&bank.actor, first).await.unwrap());
     assert_eq!(bank.store.session([2; 32]).await.unwrap(), None, "ended");
     assert!(bank.store.set_staff_disabled(user, true).await.unwrap());
     assert_eq!(bank.store.session([4; 32]).await.unwrap(), None, "owner disabled");

@@ -94,7 +94,7 @@ async fn view(call: Call) -> Handled {
 }
 
 async fn end(call: Call) -> Handled {
-    call.server.store.end_session(call.caller()?.session.id).await?;
+    call.server.store.end_own_session(&call.actor()?, call.caller()?.session.id).await?;
     let mut response = nothing();
     if let Some(cookie) = clear_cookie(&call.server.config) {
         response.headers_mut().insert(SET_COOKIE, cookie);

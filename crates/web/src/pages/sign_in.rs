@@ -113,7 +113,7 @@ async fn submit(call: Call) -> Handled {
 
 async fn sign_out(call: Call) -> Handled {
     form::read(&call)?;
-    call.server.store.end_session(call.caller()?.session.id).await?;
+    call.server.store.end_own_session(&call.actor()?, call.caller()?.session.id).await?;
     let mut response = see_other("/sign-in");
     if let Some(cookie) = clear_cookie(&call.server.config) {
         response.headers_mut().insert(SET_COOKIE, cookie);

@@ -46,6 +46,7 @@ async fn signing_in_leads_to_where_one_wanted() {
     submit(&bank, token, "/sign-out", &[]).await.expect(403);
     submit(&bank, token, "/sign-out", &[("form_token", &form_token)]).await.expect(303);
     get(&bank, token, "/").await.expect(303);
+    assert_eq!(bank.audit("session.end").await.len(), 1);
 }
 
 #[tokio::test]
