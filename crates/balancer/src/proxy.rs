@@ -76,7 +76,7 @@ pub(crate) async fn call(
         return answer;
     }
     if let Some(endpoint) = own::endpoint(head.uri.path()) {
-        let mut answer = own::answer(shared, &head.method, client.ip, endpoint).await;
+        let mut answer = Box::pin(own::answer(shared, &head.method, client.ip, endpoint)).await;
         if shared.is_draining() {
             headers::last_answer(answer.headers_mut(), version);
         }
@@ -87,7 +87,13 @@ pub(crate) async fn call(
     let upload = (!body.is_end_stream())
         .then(|| Upload::new(shared, body, exchange.repeatable == Repeatable::Yes));
     let mut outgoing = Outgoing { head, upload };
-    match forward(exchange, client, &mut outgoing, version).await {
+    // Who has no chance is refused before anything else is done for it.
+    let done = if shared.queue.has_place(shared.limits().queue_max) {
+        Box::pin(forward(exchange, client, &mut outgoing, version)).await
+    } else {
+        Err((exchange, Reason::QueueFull))
+    };
+    match done {
         Ok(answer) => answer,
         Err((mut exchange, reason)) => {
             let violation = outgoing.upload.as_ref().and_then(Upload::violation);
@@ -95,7 +101,7 @@ pub(crate) async fn call(
             if let Some(upload) = &outgoing.upload
                 && reason != Reason::ClientGone
             {
-                upload.discard(LINGER).await;
+                Box::pin(upload.discard(LINGER)).await;
             }
             let is_last = shared.is_draining() || violation.is_some();
             let mut answer = answer::refusal(exchange, reason);
@@ -200,7 +206,8 @@ async fn choose(exchange: &mut Exchange) -> Result<(), Reason> {
         let now = Instant::now();
         let deadline =
             *deadline.get_or_insert_with(|| now + Duration::from_millis(limits.queue_wait_ms));
-        match shared.queue.wait(limits.queue_max, deadline.saturating_duration_since(now)).await {
+        let longest = deadline.saturating_duration_since(now);
+        match Box::pin(shared.queue.wait(limits.queue_max, longest)).await {
             Wait::Turn => {}
             // A slot may have become free in the same moment.
             Wait::InVain => is_over = true,
@@ -254,7 +261,9 @@ async fn send(
         let idle = if stale < STALE_MAX { upstream.idle_connection(shared.now()) } else { None };
         let mut connection = match idle {
             Some(connection) => connection,
-            None => upstream.connect().await.map_err(|error| failure::while_connecting(&error))?,
+            None => Box::pin(upstream.connect())
+                .await
+                .map_err(|error| failure::while_connecting(&error))?,
         };
         let body = upload.map_or(UploadBody::EMPTY, Upload::body);
         let mut request = Request::from_parts(outgoing.head.clone(), body);

@@ -48,6 +48,14 @@ impl Line {
             (max, longest)
         }
     }
+
+    /// Whether one more may wait here. Who has left by itself takes no place.
+    fn has_place(&mut self, max: usize) -> bool {
+        if self.waiting.len() >= max {
+            self.waiting.retain(|turn| !turn.is_closed());
+        }
+        self.waiting.len() < max
+    }
 }
 
 impl Queue {
@@ -56,17 +64,24 @@ impl Queue {
         self.length.load(SeqCst)
     }
 
+    /// Whether who comes now could wait in a line of at most `max`, if it had to.
+    pub(super) fn has_place(&self, max: usize) -> bool {
+        // Below this no queue is full, so the lock is left to those who wait.
+        if self.len() < max.min(STANDING_MAX) {
+            return true;
+        }
+        let mut line = self.line();
+        let (max, _) = line.terms(Instant::now(), max, Duration::ZERO);
+        line.has_place(max)
+    }
+
     /// Waits for a turn in a line of at most `max`, for `longest` or, in a standing queue, shorter.
     pub(super) async fn wait(&self, max: usize, longest: Duration) -> Wait {
         let (turn, deadline) = {
             let mut line = self.line();
             let now = Instant::now();
             let (max, longest) = line.terms(now, max, longest);
-            // Who has left by itself takes no place.
-            if line.waiting.len() >= max {
-                line.waiting.retain(|turn| !turn.is_closed());
-            }
-            if line.waiting.len() >= max {
+            if !line.has_place(max) {
                 return Wait::NoPlace;
             }
             line.began.get_or_insert(now);

@@ -209,15 +209,12 @@ impl Common {
 fn judge(source: &Source, answer: Result<Answer, SendError>) -> Outcome {
     match answer {
         Err(error) => Outcome::Failed(error.reason().to_owned()),
-        Ok(answer) => match source.judge(&answer) {
-            Ok(_) => Outcome::Done,
-            Err(_)
-                if answer.status == StatusCode::SERVICE_UNAVAILABLE
-                    && answer.retry_after.is_some() =>
-            {
-                Outcome::Refused
+        Ok(answer) => {
+            let status = answer.status;
+            if status == StatusCode::SERVICE_UNAVAILABLE && answer.retry_after.is_some() {
+                return Outcome::Refused;
             }
-            Err(reason) => Outcome::Failed(reason),
-        },
+            source.judge(&answer).map_or_else(Outcome::Failed, |_| Outcome::Done)
+        }
     }
 }
