@@ -13,6 +13,8 @@ use ledger::{Role, UserId};
 use serde_json::json;
 use store::{DatabaseUrl, NewSession, SessionKind, SessionOrigin, Staff, Store, now_ms};
 
+use crate::database;
+
 /// The staff of a fresh bank, as in every branch's training deck.
 const SAMPLE_STAFF: [(&str, &str, Role); 5] = [
     ("C00000001", "ramesh", Role::Executive),
@@ -39,9 +41,9 @@ pub(crate) struct SampleStaff {
 
 /// Brings the database up to date, adds the sample staff that is missing, gives everyone who has
 /// not chosen a password a new one, and writes tokens for `replay` and `bench`.
-pub(crate) async fn prepare(database: &str, data: &Path) -> anyhow::Result<Vec<SampleStaff>> {
-    let url = DatabaseUrl::parse(database)?;
-    store::migrate(&url)?;
+pub(crate) async fn prepare(address: &str, data: &Path) -> anyhow::Result<Vec<SampleStaff>> {
+    let url = database::with_password(DatabaseUrl::parse(address)?);
+    store::migrate(&url).await.with_context(|| url.to_string())?;
     let store = Store::open(&url)?;
     let mut staff = Vec::new();
     for (user, name, role) in SAMPLE_STAFF {

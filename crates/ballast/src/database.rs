@@ -16,7 +16,8 @@ pub(crate) struct DatabaseArgs {
     /// Folder of the local deployment
     #[arg(long, value_name = "DIR", default_value = fleet::data_folder::DEFAULT, global = true)]
     data: PathBuf,
-    /// Database instead of the local deployment's, such as sqlite:/srv/bank.db
+    /// Database instead of the local deployment's: sqlite:PATH or postgres://USER@HOST/DATABASE
+    /// (its password comes from PGPASSWORD)
     #[arg(long, value_name = "URL", global = true)]
     database: Option<String>,
 }
@@ -31,15 +32,15 @@ impl DatabaseArgs {
     /// The address of the database; it need not exist.
     pub(crate) fn url(&self) -> anyhow::Result<DatabaseUrl> {
         match &self.database {
-            Some(url) => DatabaseUrl::parse(url).with_context(|| format!("--database {url}")),
+            Some(url) => from_argument(url),
             None => Ok(DatabaseUrl::file(self.data.join(EMBEDDED))),
         }
     }
 
     /// Opens a database that must exist, at this program's version.
-    pub(crate) fn open(&self) -> anyhow::Result<Store> {
+    pub(crate) async fn open(&self) -> anyhow::Result<Store> {
         let url = self.existing()?;
-        store::migrate(&url).with_context(|| format!("{url}"))?;
+        store::migrate(&url).await.with_context(|| format!("{url}"))?;
         Store::open(&url).with_context(|| format!("{url}"))
     }
 
@@ -55,5 +56,26 @@ impl DatabaseArgs {
             );
         }
         Ok(url)
+    }
+}
+
+/// Reads `--database`. Arguments are seen by everybody on the machine, so a password there is
+/// refused before it can become a habit.
+pub(crate) fn from_argument(text: &str) -> anyhow::Result<DatabaseUrl> {
+    let url = DatabaseUrl::parse(text).context("--database")?;
+    if url.has_password() {
+        anyhow::bail!(
+            "--database must not hold a password, for others can read the arguments of a command; \
+             give it in the environment variable PGPASSWORD"
+        );
+    }
+    Ok(with_password(url))
+}
+
+/// Adds the password of the environment, if the address has none.
+pub(crate) fn with_password(url: DatabaseUrl) -> DatabaseUrl {
+    match std::env::var("PGPASSWORD") {
+        Ok(password) => url.with_password(&password),
+        Err(_) => url,
     }
 }

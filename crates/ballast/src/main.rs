@@ -123,7 +123,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             Command::Roll(args) => commands::roll::run(args).await,
             Command::Serve(args) => commands::serve::run(args).await,
             Command::Balancer(args) => commands::balancer::run(&args),
-            Command::Migrate(args) => commands::migrate::run(&args),
+            Command::Migrate(args) => commands::migrate::run(&args).await,
             Command::Audit(args) => commands::audit::run(&args),
             Command::Topology(args) => commands::topology::run(&args),
             Command::Reconcile(args) => commands::reconcile::run(args).await,

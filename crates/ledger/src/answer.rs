@@ -3,6 +3,9 @@
 //! The stored form is what a repeated key gets, so it holds all that was said the first time. It
 //! is a version byte and then, for each transfer, a tag and variable-length numbers: some 15
 //! bytes a transfer, because a batch stores 8,000 of them under one key.
+//!
+//! A database that decides for itself writes the wide form, whose numbers are eight bytes, most
+//! significant first: [`Answer::decode`] reads both.
 
 use crate::id::{AccountNumber, TransferId};
 use crate::operation::Refusal;
@@ -49,8 +52,23 @@ const OPENED: u8 = 1;
 const OPENED_WITH_DEPOSIT: u8 = 2;
 const OPEN_REFUSED: u8 = 3;
 const LEGS: u8 = 4;
+/// Added to the version byte: the numbers are eight bytes each.
+const WIDE: u8 = 0x10;
 
 impl Answer {
+    /// The transfers that it says are in the books, in their order.
+    pub fn transfers(&self) -> impl Iterator<Item = TransferId> {
+        let (opened, legs) = match self {
+            Self::Opened { deposit, .. } => (*deposit, [].as_slice()),
+            Self::OpenRefused(_) => (None, [].as_slice()),
+            Self::Legs(legs) => (None, legs.as_slice()),
+        };
+        opened.into_iter().chain(legs.iter().filter_map(|leg| match leg {
+            LegAnswer::Accepted { transfer, .. } => Some(*transfer),
+            LegAnswer::Refused(_) => None,
+        }))
+    }
+
     /// The stored form.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
@@ -74,7 +92,10 @@ impl Answer {
     /// [`AnswerUnreadable`] for anything that [`Self::encode`] does not write.
     pub fn decode(mut bytes: &[u8]) -> Result<Self, AnswerUnreadable> {
         let input = &mut bytes;
-        let answer = match take_byte(input)? {
+        let version = take_byte(input)?;
+        let take_number: TakeNumber =
+            if version & WIDE == 0 { take_number } else { take_wide_number };
+        let answer = match version & !WIDE {
             OPENED => {
                 Self::Opened { account: AccountNumber::new(take_number(input)?), deposit: None }
             }
@@ -88,7 +109,7 @@ impl Answer {
             LEGS => {
                 let mut legs = Vec::new();
                 while !input.is_empty() {
-                    legs.push(decode_leg(input)?);
+                    legs.push(decode_leg(input, take_number)?);
                 }
                 Self::Legs(legs)
             }
@@ -117,7 +138,9 @@ fn encode_leg(mut out: Vec<u8>, leg: &LegAnswer) -> Vec<u8> {
     out
 }
 
-fn decode_leg(input: &mut &[u8]) -> Result<LegAnswer, AnswerUnreadable> {
+type TakeNumber = fn(&mut &[u8]) -> Result<i64, AnswerUnreadable>;
+
+fn decode_leg(input: &mut &[u8], take_number: TakeNumber) -> Result<LegAnswer, AnswerUnreadable> {
     let tag = take_byte(input)?;
     if tag & ACCEPTED == 0 {
         return Refusal::from_code(tag).map(LegAnswer::Refused).ok_or(AnswerUnreadable);
@@ -153,6 +176,12 @@ fn take_number(input: &mut &[u8]) -> Result<i64, AnswerUnreadable> {
         }
     }
     Err(AnswerUnreadable)
+}
+
+fn take_wide_number(input: &mut &[u8]) -> Result<i64, AnswerUnreadable> {
+    let (number, rest) = input.split_first_chunk().ok_or(AnswerUnreadable)?;
+    *input = rest;
+    Ok(i64::from_be_bytes(*number))
 }
 
 fn take_byte(input: &mut &[u8]) -> Result<u8, AnswerUnreadable> {
@@ -196,6 +225,32 @@ mod tests {
             if let Ok(answer) = Answer::decode(&bytes) {
                 prop_assert!(Answer::decode(&answer.encode()) == Ok(answer));
             }
+        }
+    }
+
+    #[test]
+    fn the_wide_form_is_read() {
+        let bytes = |parts: &[&[u8]]| parts.concat();
+        let (transfer, left, right) = (7_i64.to_be_bytes(), (-5_i64).to_be_bytes(), [0; 8]);
+        let legs = bytes(&[&[0x14, 4, 0x83], &transfer, &left, &right, &[0x80], &transfer]);
+        let accepted = |debit_after, credit_after| LegAnswer::Accepted {
+            transfer: TransferId::new(7),
+            debit_after,
+            credit_after,
+        };
+        let refused = LegAnswer::Refused(Refusal::InsufficientFunds);
+        let expect = vec![refused, accepted(Some(-5), Some(0)), accepted(None, None)];
+        assert_eq!(Answer::decode(&legs), Ok(Answer::Legs(expect)));
+        assert_eq!(Answer::decode(&legs[..legs.len() - 1]), Err(AnswerUnreadable));
+        let account = AccountNumber::new(AccountNumber::FIRST);
+        let number = account.get().to_be_bytes();
+        let deposit = Some(TransferId::new(7));
+        for (bytes, expect) in [
+            (bytes(&[&[0x11], &number]), Answer::Opened { account, deposit: None }),
+            (bytes(&[&[0x12], &number, &transfer]), Answer::Opened { account, deposit }),
+            (vec![0x13, 9], Answer::OpenRefused(Refusal::AccountKindTaken)),
+        ] {
+            assert_eq!(Answer::decode(&bytes), Ok(expect));
         }
     }
 

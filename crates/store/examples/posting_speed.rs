@@ -20,7 +20,7 @@ const ACCOUNTS: usize = 10_000;
 async fn main() {
     let folder = tempfile::tempdir().unwrap();
     let url = DatabaseUrl::file(folder.path().join("bank.db"));
-    store::migrate(&url).unwrap();
+    store::migrate(&url).await.unwrap();
     let store = Store::open(&url).unwrap();
     let actor = actor(&store).await;
     let mut accounts = Vec::with_capacity(ACCOUNTS);

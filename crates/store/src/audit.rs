@@ -2,13 +2,16 @@
 //!
 //! What is checked is [`ledger::audit::Rule`]; how rows are walked is the database's matter.
 
+pub(crate) mod accounts;
+pub(crate) mod operations;
+
 use std::collections::BTreeMap;
 
 use ledger::audit::Rule;
 
 use crate::error::Error;
-use crate::sqlite;
-use crate::url::DatabaseUrl;
+use crate::url::{DatabaseUrl, Place};
+use crate::{postgres, sqlite};
 
 /// How far an audit is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,6 +77,36 @@ impl Report {
 ///
 /// # Errors
 /// [`Error::Unavailable`] if the books cannot be read. Broken rules are not errors.
-pub fn run(url: &DatabaseUrl, on_progress: impl FnMut(Progress)) -> Result<Report, Error> {
-    sqlite::audit::run(url.path(), on_progress)
+pub fn run(url: &DatabaseUrl, mut on_progress: impl FnMut(Progress)) -> Result<Report, Error> {
+    match &url.0 {
+        Place::File(path) => sqlite::audit::run(path, &mut on_progress),
+        Place::Server(server) => postgres::audit::run(server, &mut on_progress),
+    }
+}
+
+/// How many rows are looked at between two reports of progress.
+const PROGRESS_ROWS: u64 = 10_000;
+
+/// Counts rows and tells now and then.
+pub(crate) struct Meter<'a> {
+    progress: Progress,
+    on_progress: &'a mut dyn FnMut(Progress),
+}
+
+impl<'a> Meter<'a> {
+    pub(crate) fn new(total: u64, on_progress: &'a mut dyn FnMut(Progress)) -> Self {
+        Self { progress: Progress { done: 0, total }, on_progress }
+    }
+
+    pub(crate) fn row(&mut self) {
+        self.progress.done += 1;
+        if self.progress.done.is_multiple_of(PROGRESS_ROWS) {
+            (self.on_progress)(self.progress);
+        }
+    }
+
+    pub(crate) fn finish(&mut self) {
+        self.progress.done = self.progress.total;
+        (self.on_progress)(self.progress);
+    }
 }

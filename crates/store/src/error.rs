@@ -1,5 +1,7 @@
 //! What can go wrong in the store: callers branch on rejected, unavailable or unknown (I7).
 
+use std::sync::Arc;
+
 use ledger::Refusal;
 
 /// A failed call.
@@ -30,6 +32,18 @@ impl Error {
     pub(crate) const fn closed() -> Self {
         Self::Unavailable { reason: "the store is closing", source: None }
     }
+
+    /// The same error for each of several callers who share its cause.
+    pub(crate) fn shared(error: &Arc<Self>) -> Self {
+        let cause = Shared(Arc::clone(error));
+        match **error {
+            Self::Rejected(refusal) => Self::Rejected(refusal),
+            Self::Unavailable { reason, .. } => {
+                Self::Unavailable { reason, source: Some(Box::new(cause)) }
+            }
+            Self::Unknown { .. } => Self::Unknown { source: Box::new(cause) },
+        }
+    }
 }
 
 impl From<Refusal> for Error {
@@ -37,3 +51,8 @@ impl From<Refusal> for Error {
         Self::Rejected(refusal)
     }
 }
+
+/// An error that several callers hold.
+#[derive(Debug, thiserror::Error)]
+#[error("the whole group failed")]
+struct Shared(#[source] Arc<Error>);

@@ -1,14 +1,17 @@
 //! All SQL of the bank, and the one task that posts money.
 //!
 //! Guarantees: a posting is answered after its commit; one idempotency key has at most one effect
-//! (I3); no driver's type leaves this crate, so that a second database can stand beside the
-//! first with the same functions. Reads see a snapshot; money is never decided on one.
+//! (I3); no driver's type leaves this crate; two databases, embedded and PostgreSQL, stand behind
+//! it with the same functions and give the same answers (I10). Reads see a snapshot; money is never
+//! decided on one.
 //! Deliberately not here: HTTP, passwords in clear, the rules of posting (they are in `ledger`).
 
 pub mod audit;
 mod clock;
 mod error;
 pub mod model;
+mod postgres;
+mod sign_in;
 mod sqlite;
 mod store;
 mod url;

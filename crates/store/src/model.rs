@@ -32,6 +32,19 @@ pub struct Decided {
     pub replayed: bool,
     /// What was decided.
     pub answer: Answer,
+    /// A point of the database's log at or after the commit; `None` if the database has no log
+    /// that others follow.
+    pub position: Option<Position>,
+}
+
+/// A point in the write-ahead log of a replicated database. Positions of one timeline are in the
+/// order of time; a failover begins a new timeline.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Position {
+    /// The timeline, from 1.
+    pub timeline: u32,
+    /// The log sequence number in bytes.
+    pub lsn: u64,
 }
 
 /// An operation as the books hold it.

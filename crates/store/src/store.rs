@@ -1,8 +1,8 @@
 //! The store as the rest of the bank sees it: groups in, outcomes out, and plain reads.
 //!
-//! Each call is one message to a thread that owns a connection. Postings go to the one writer,
-//! which takes everything that waits and posts it as a group; there is no timer: while one group
-//! is committed the next one fills. Queues are bounded; full means [`Error::Unavailable`].
+//! A front over two databases. Postings go to the one writer of either, which takes everything
+//! that waits and posts it as a group; a lone posting waits for nobody. Queues are bounded; full
+//! means [`Error::Unavailable`].
 
 use std::sync::Arc;
 
@@ -18,39 +18,83 @@ use crate::model::{
     Entry, HouseBalance, NewSession, Outcome, Page, Period, Session, SessionView, SignInGate,
     Staff, StaffChange, StaffChanged, Statement, TokenHash, UnixMs,
 };
+use crate::postgres;
 use crate::sqlite::{self, Readers, Writer};
-use crate::url::DatabaseUrl;
+use crate::url::{DatabaseUrl, Place};
 
 /// The books. Cheap to clone; all clones share one writer and a few readers.
 #[derive(Debug, Clone)]
 pub struct Store {
-    inner: Arc<Inner>,
+    engine: Arc<Engine>,
+}
+
+/// The two databases; each has the same modules with the same functions.
+#[derive(Debug)]
+enum Engine {
+    Sqlite(Embedded),
+    Postgres(postgres::Database),
 }
 
 #[derive(Debug)]
-struct Inner {
+struct Embedded {
     writer: Writer,
     readers: Readers,
 }
 
-/// Brings a database to this version; creates it if it is not there. Returns the number of
-/// migrations that were applied. Safe when several processes do it at once.
+/// Calls a function that only reads, on either database.
+macro_rules! read {
+    ($store:expr, $module:ident::$function:ident($($argument:expr),*)) => {
+        match &*$store.engine {
+            Engine::Sqlite(db) => {
+                db.readers.read(move |db| sqlite::$module::$function(db $(, $argument)*)).await
+            }
+            Engine::Postgres(db) => postgres::$module::$function(db $(, $argument)*).await,
+        }
+    };
+}
+
+/// Calls a function that changes rows, on either database, in a transaction of its own.
+macro_rules! write {
+    ($store:expr, $module:ident::$function:ident($($argument:expr),*)) => {
+        match &*$store.engine {
+            Engine::Sqlite(db) => {
+                db.writer.write(move |db| sqlite::$module::$function(db $(, $argument)*)).await
+            }
+            Engine::Postgres(db) => postgres::$module::$function(db $(, $argument)*).await,
+        }
+    };
+}
+
+/// Brings a database to this version; creates an embedded one if it is not there. Returns the
+/// number of migrations that were applied. Safe when several processes do it at once. A database
+/// that is newer than this program is left as it is: migrations only add what the previous
+/// program can live with.
 ///
 /// # Errors
-/// [`Error::Unavailable`] if the file cannot be opened or is newer than this program.
-pub fn migrate(url: &DatabaseUrl) -> Result<usize, Error> {
-    sqlite::migrate(url.path())
+/// [`Error::Unavailable`] if the database cannot be opened or changed.
+pub async fn migrate(url: &DatabaseUrl) -> Result<usize, Error> {
+    match &url.0 {
+        Place::File(path) => sqlite::migrate(path),
+        Place::Server(server) => postgres::migrate(server).await,
+    }
 }
 
 impl Store {
-    /// Opens a database that is at this version (see [`migrate`]) and starts its threads.
+    /// Opens a database that is at this version (see [`migrate`]). An embedded one is opened at
+    /// once; connections to PostgreSQL are made when they are needed. Must be called inside a
+    /// tokio runtime.
     ///
     /// # Errors
     /// [`Error::Unavailable`] if it cannot be opened.
     pub fn open(url: &DatabaseUrl) -> Result<Self, Error> {
-        let writer = Writer::start(url.path())?;
-        let readers = Readers::start(url.path())?;
-        Ok(Self { inner: Arc::new(Inner { writer, readers }) })
+        let engine = match &url.0 {
+            Place::File(path) => Engine::Sqlite(Embedded {
+                writer: Writer::start(path)?,
+                readers: Readers::start(path)?,
+            }),
+            Place::Server(server) => Engine::Postgres(postgres::Database::start(server)?),
+        };
+        Ok(Self { engine: Arc::new(engine) })
     }
 
     /// Posts an operation and answers after its commit. A refusal is an outcome, not an error.
@@ -58,7 +102,10 @@ impl Store {
     /// # Errors
     /// [`Error::Unavailable`]: nothing happened. [`Error::Unknown`]: ask again with the same key.
     pub async fn post(&self, operation: Operation) -> Result<Outcome, Error> {
-        self.inner.writer.post(operation).await
+        match &*self.engine {
+            Engine::Sqlite(db) => db.writer.post(operation).await,
+            Engine::Postgres(db) => db.post(operation).await,
+        }
     }
 
     /// What the books hold under some keys: each once, in no order, unknown keys left out. One
@@ -68,7 +115,7 @@ impl Store {
     /// [`Error::Unavailable`].
     pub async fn booked(&self, mut keys: Vec<IdempotencyKey>) -> Result<Vec<Booked>, Error> {
         keys.truncate(crate::BOOKED_KEYS_MAX);
-        self.inner.readers.read(move |db| sqlite::booked::by_keys(db, &keys)).await
+        read!(self, booked::by_keys(&keys))
     }
 
     /// What the books hold of one operation.
@@ -76,7 +123,7 @@ impl Store {
     /// # Errors
     /// [`Error::Unavailable`].
     pub async fn booked_operation(&self, id: OperationId) -> Result<Option<Booked>, Error> {
-        self.inner.readers.read(move |db| sqlite::booked::by_id(db, id)).await
+        read!(self, booked::by_id(id))
     }
 
     /// Adds a customer.
@@ -89,7 +136,7 @@ impl Store {
         customer: NewCustomer,
     ) -> Result<Customer, Error> {
         let actor = actor.clone();
-        self.inner.writer.write(move |db| sqlite::customers::create(db, &actor, &customer)).await
+        write!(self, customers::create(&actor, &customer))
     }
 
     /// The customer of a number.
@@ -97,7 +144,7 @@ impl Store {
     /// # Errors
     /// [`Error::Unavailable`].
     pub async fn customer(&self, number: CustomerNumber) -> Result<Option<Customer>, Error> {
-        self.inner.readers.read(move |db| sqlite::customers::find(db, number)).await
+        read!(self, customers::find(number))
     }
 
     /// The customer of a social security number.
@@ -105,7 +152,7 @@ impl Store {
     /// # Errors
     /// [`Error::Unavailable`].
     pub async fn customer_by_ssn(&self, ssn: Ssn) -> Result<Option<Customer>, Error> {
-        self.inner.readers.read(move |db| sqlite::customers::find_by_ssn(db, &ssn)).await
+        read!(self, customers::find_by_ssn(&ssn))
     }
 
     /// Customers in the order of their numbers, after a number.
@@ -113,7 +160,7 @@ impl Store {
     /// # Errors
     /// [`Error::Unavailable`].
     pub async fn customers(&self, after: Option<i64>, limit: u32) -> Result<Page<Customer>, Error> {
-        self.inner.readers.read(move |db| sqlite::customers::list(db, after, limit)).await
+        read!(self, customers::list(after, limit))
     }
 
     /// Changes name, address and age of an active customer.
@@ -127,10 +174,7 @@ impl Store {
         details: CustomerDetails,
     ) -> Result<Customer, Error> {
         let actor = actor.clone();
-        self.inner
-            .writer
-            .write(move |db| sqlite::customers::update(db, &actor, number, &details))
-            .await
+        write!(self, customers::update(&actor, number, &details))
     }
 
     /// Deactivates or activates a customer.
@@ -144,10 +188,7 @@ impl Store {
         status: CustomerStatus,
     ) -> Result<Customer, Error> {
         let actor = actor.clone();
-        self.inner
-            .writer
-            .write(move |db| sqlite::customers::set_status(db, &actor, number, status))
-            .await
+        write!(self, customers::set_status(&actor, number, status))
     }
 
     /// The account of a number.
@@ -155,7 +196,7 @@ impl Store {
     /// # Errors
     /// [`Error::Unavailable`].
     pub async fn account(&self, number: AccountNumber) -> Result<Option<AccountView>, Error> {
-        self.inner.readers.read(move |db| sqlite::accounts::find(db, number)).await
+        read!(self, accounts::find(number))
     }
 
     /// All accounts of a customer, oldest first.
@@ -163,7 +204,7 @@ impl Store {
     /// # Errors
     /// [`Error::Unavailable`].
     pub async fn accounts_of(&self, customer: CustomerNumber) -> Result<Vec<AccountView>, Error> {
-        self.inner.readers.read(move |db| sqlite::accounts::of_customer(db, customer)).await
+        read!(self, accounts::of_customer(customer))
     }
 
     /// Customers' accounts in the order of their numbers, after a number.
@@ -175,7 +216,7 @@ impl Store {
         after: Option<i64>,
         limit: u32,
     ) -> Result<Page<AccountView>, Error> {
-        self.inner.readers.read(move |db| sqlite::accounts::list(db, after, limit)).await
+        read!(self, accounts::list(after, limit))
     }
 
     /// Closes an account that is at zero.
@@ -188,7 +229,7 @@ impl Store {
         number: AccountNumber,
     ) -> Result<AccountView, Error> {
         let actor = actor.clone();
-        self.inner.writer.write(move |db| sqlite::accounts::close(db, &actor, number)).await
+        write!(self, accounts::close(&actor, number))
     }
 
     /// Opens a closed account again.
@@ -202,7 +243,7 @@ impl Store {
         number: AccountNumber,
     ) -> Result<AccountView, Error> {
         let actor = actor.clone();
-        self.inner.writer.write(move |db| sqlite::accounts::reactivate(db, &actor, number)).await
+        write!(self, accounts::reactivate(&actor, number))
     }
 
     /// Entries of an account, newest first, below an entry number. `None`: no such account.
@@ -215,7 +256,7 @@ impl Store {
         before: Option<i64>,
         limit: u32,
     ) -> Result<Option<Page<Entry>>, Error> {
-        self.inner.readers.read(move |db| sqlite::entries::list(db, account, before, limit)).await
+        read!(self, entries::list(account, before, limit))
     }
 
     /// A statement. `None`: no such account.
@@ -227,7 +268,7 @@ impl Store {
         account: AccountNumber,
         period: Period,
     ) -> Result<Option<Statement>, Error> {
-        self.inner.readers.read(move |db| sqlite::entries::statement(db, account, period)).await
+        read!(self, entries::statement(account, period))
     }
 
     /// The newest log rows, of all customers or one.
@@ -239,7 +280,7 @@ impl Store {
         customer: Option<CustomerNumber>,
         limit: u32,
     ) -> Result<Vec<CustomerLog>, Error> {
-        self.inner.readers.read(move |db| sqlite::logs::of_customers(db, customer, limit)).await
+        read!(self, logs::of_customers(customer, limit))
     }
 
     /// The newest log rows, of all accounts or one.
@@ -251,7 +292,7 @@ impl Store {
         account: Option<AccountNumber>,
         limit: u32,
     ) -> Result<Vec<AccountLog>, Error> {
-        self.inner.readers.read(move |db| sqlite::logs::of_accounts(db, account, limit)).await
+        read!(self, logs::of_accounts(account, limit))
     }
 
     /// What the house accounts hold, in the order of their numbers; those never used are left out.
@@ -259,7 +300,7 @@ impl Store {
     /// # Errors
     /// [`Error::Unavailable`].
     pub async fn house_balances(&self) -> Result<Vec<HouseBalance>, Error> {
-        self.inner.readers.read(sqlite::house::balances).await
+        read!(self, house::balances())
     }
 
     /// Moves the marks of the house accounts up to the newest entry, so that reading a balance
@@ -268,7 +309,7 @@ impl Store {
     /// # Errors
     /// [`Error::Unavailable`].
     pub async fn roll_up_house(&self) -> Result<(), Error> {
-        self.inner.writer.write(sqlite::house::roll_up).await
+        write!(self, house::roll_up())
     }
 
     /// A member of staff.
@@ -276,7 +317,7 @@ impl Store {
     /// # Errors
     /// [`Error::Unavailable`].
     pub async fn staff(&self, user: UserId) -> Result<Option<Staff>, Error> {
-        self.inner.readers.read(move |db| sqlite::staff::find(db, &user)).await
+        read!(self, staff::find(&user))
     }
 
     /// All staff, by user id.
@@ -284,7 +325,7 @@ impl Store {
     /// # Errors
     /// [`Error::Unavailable`].
     pub async fn staff_list(&self) -> Result<Vec<Staff>, Error> {
-        self.inner.readers.read(sqlite::staff::list).await
+        read!(self, staff::list())
     }
 
     /// Adds a member of staff; `false` if the user id is taken (nothing changes then).
@@ -292,7 +333,7 @@ impl Store {
     /// # Errors
     /// [`Error::Unavailable`].
     pub async fn add_staff(&self, staff: Staff) -> Result<bool, Error> {
-        self.inner.writer.write(move |db| sqlite::staff::add(db, &staff)).await
+        write!(self, staff::add(&staff))
     }
 
     /// Sets a password hash and ends all sessions of the user; `false` if there is no such user.
@@ -305,10 +346,7 @@ impl Store {
         password_hash: String,
         generated: bool,
     ) -> Result<bool, Error> {
-        self.inner
-            .writer
-            .write(move |db| sqlite::staff::set_password(db, &user, &password_hash, generated))
-            .await
+        write!(self, staff::set_password(&user, &password_hash, generated))
     }
 
     /// Disables or enables a user; disabling ends all sessions. `false`: no such user.
@@ -316,7 +354,7 @@ impl Store {
     /// # Errors
     /// [`Error::Unavailable`].
     pub async fn set_staff_disabled(&self, user: UserId, disabled: bool) -> Result<bool, Error> {
-        self.inner.writer.write(move |db| sqlite::staff::set_disabled(db, &user, disabled)).await
+        write!(self, staff::set_disabled(&user, disabled))
     }
 
     /// Changes what a user may do; `false`: no such user.
@@ -324,7 +362,7 @@ impl Store {
     /// # Errors
     /// [`Error::Unavailable`].
     pub async fn set_staff_role(&self, user: UserId, role: Role) -> Result<bool, Error> {
-        self.inner.writer.write(move |db| sqlite::staff::set_role(db, &user, role)).await
+        write!(self, staff::set_role(&user, role))
     }
 
     /// Does what an administrator asks about another member of staff, with the audit row.
@@ -338,7 +376,7 @@ impl Store {
         change: StaffChange,
     ) -> Result<StaffChanged, Error> {
         let actor = actor.clone();
-        self.inner.writer.write(move |db| sqlite::staff::change(db, &actor, &user, &change)).await
+        write!(self, staff::change(&actor, &user, &change))
     }
 
     /// Sets the password that a user chose, ends their sessions in browsers (the asking one too)
@@ -348,7 +386,7 @@ impl Store {
     /// [`Error::Unavailable`].
     pub async fn choose_password(&self, actor: &Actor, hash: String) -> Result<bool, Error> {
         let actor = actor.clone();
-        self.inner.writer.write(move |db| sqlite::staff::choose_password(db, &actor, &hash)).await
+        write!(self, staff::choose_password(&actor, &hash))
     }
 
     /// Stores a session and its audit row; gives its public number.
@@ -356,7 +394,7 @@ impl Store {
     /// # Errors
     /// [`Error::Unavailable`].
     pub async fn create_session(&self, session: NewSession) -> Result<i64, Error> {
-        self.inner.writer.write(move |db| sqlite::sessions::create(db, &session)).await
+        write!(self, sessions::create(&session))
     }
 
     /// The live session of a secret's hash: not ended, not expired, its owner not disabled.
@@ -364,7 +402,7 @@ impl Store {
     /// # Errors
     /// [`Error::Unavailable`].
     pub async fn session(&self, token_hash: TokenHash) -> Result<Option<Session>, Error> {
-        self.inner.readers.read(move |db| sqlite::sessions::find(db, &token_hash)).await
+        read!(self, sessions::find(&token_hash))
     }
 
     /// Notes that a session is at work.
@@ -372,7 +410,7 @@ impl Store {
     /// # Errors
     /// [`Error::Unavailable`].
     pub async fn touch_session(&self, id: i64, now: UnixMs) -> Result<(), Error> {
-        self.inner.writer.write(move |db| sqlite::sessions::touch(db, id, now)).await
+        write!(self, sessions::touch(id, now))
     }
 
     /// A user's live sessions, newest first, at most [`crate::PAGE_ROWS_MAX`].
@@ -381,7 +419,7 @@ impl Store {
     /// [`Error::Unavailable`].
     pub async fn sessions_of(&self, user: UserId) -> Result<Vec<SessionView>, Error> {
         let limit = crate::PAGE_ROWS_MAX;
-        self.inner.readers.read(move |db| sqlite::sessions::of_user(db, &user, limit)).await
+        read!(self, sessions::of_user(&user, limit))
     }
 
     /// Ends a session of the actor's own on every server, with the audit row; `false` if it is not
@@ -391,7 +429,7 @@ impl Store {
     /// [`Error::Unavailable`].
     pub async fn end_own_session(&self, actor: &Actor, id: i64) -> Result<bool, Error> {
         let actor = actor.clone();
-        self.inner.writer.write(move |db| sqlite::sessions::end_own(db, &actor, id)).await
+        write!(self, sessions::end_own(&actor, id))
     }
 
     /// Whether a sign-in of this name from this address may be tried (both as typed or seen).
@@ -399,7 +437,7 @@ impl Store {
     /// # Errors
     /// [`Error::Unavailable`].
     pub async fn sign_in_gate(&self, user: String, address: String) -> Result<SignInGate, Error> {
-        self.inner.readers.read(move |db| sqlite::sign_ins::gate(db, &user, &address)).await
+        read!(self, sign_ins::gate(&user, &address))
     }
 
     /// Notes how a sign-in ended: failures make the next one wait, a success clears the user's.
@@ -412,10 +450,7 @@ impl Store {
         address: String,
         success: bool,
     ) -> Result<(), Error> {
-        self.inner
-            .writer
-            .write(move |db| sqlite::sign_ins::record(db, &user, &address, success))
-            .await
+        write!(self, sign_ins::record(&user, &address, success))
     }
 
     /// Writes an audit row.
@@ -423,7 +458,7 @@ impl Store {
     /// # Errors
     /// [`Error::Unavailable`].
     pub async fn record(&self, event: AuditEvent) -> Result<(), Error> {
-        self.inner.writer.write(move |db| sqlite::logs::record(db, &event)).await
+        write!(self, logs::record(&event))
     }
 
     /// Audit rows, newest first, below an id.
@@ -436,7 +471,7 @@ impl Store {
         before: Option<i64>,
         limit: u32,
     ) -> Result<Page<AuditRow>, Error> {
-        self.inner.readers.read(move |db| sqlite::logs::events(db, &filter, before, limit)).await
+        read!(self, logs::events(&filter, before, limit))
     }
 
     /// Asks the database for a trivial read: whether it can be reached.
@@ -444,6 +479,9 @@ impl Store {
     /// # Errors
     /// [`Error::Unavailable`].
     pub async fn ping(&self) -> Result<(), Error> {
-        self.inner.readers.read(sqlite::ping).await
+        match &*self.engine {
+            Engine::Sqlite(db) => db.readers.read(sqlite::ping).await,
+            Engine::Postgres(db) => postgres::ping(db).await,
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use anyhow::Context;
 use clap::Args;
 
 use crate::database::DatabaseArgs;
@@ -14,9 +15,9 @@ pub(crate) struct MigrateArgs {
     database: DatabaseArgs,
 }
 
-pub(crate) fn run(args: &MigrateArgs) -> anyhow::Result<ExitCode> {
+pub(crate) async fn run(args: &MigrateArgs) -> anyhow::Result<ExitCode> {
     let url = args.database.url()?;
-    let applied = store::migrate(&url)?;
+    let applied = store::migrate(&url).await.with_context(|| url.to_string())?;
     match applied {
         0 => output::note(&format!("{url} is at this version")),
         applied => output::note(&format!("{url}: {applied} migrations applied")),

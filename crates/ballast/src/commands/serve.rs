@@ -13,7 +13,7 @@ use serde::Deserialize;
 use store::{DatabaseUrl, Store};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::{process, receipt_keys};
+use crate::{database, process, receipt_keys};
 
 /// Arguments of `serve`.
 #[derive(Args)]
@@ -49,9 +49,9 @@ pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
         process::exit_with_parent();
     }
     let receipts = receipts(config.receipt_keys.as_deref())?;
-    let url = DatabaseUrl::parse(&config.database)?;
-    store::migrate(&url).with_context(|| config.database.clone())?;
-    let store = Store::open(&url).with_context(|| config.database.clone())?;
+    let url = database::with_password(DatabaseUrl::parse(&config.database)?);
+    store::migrate(&url).await.with_context(|| url.to_string())?;
+    let store = Store::open(&url).with_context(|| url.to_string())?;
     let listener = tokio::net::TcpListener::bind(config.listen)
         .await
         .with_context(|| format!("could not listen on {}", config.listen))?;

@@ -85,7 +85,7 @@ fn role(text: &str) -> Result<Role, String> {
 }
 
 pub(crate) async fn run(args: StaffArgs) -> anyhow::Result<ExitCode> {
-    let store = args.database.open()?;
+    let store = args.database.open().await?;
     match args.command {
         StaffCommand::Add { user, name, role } => add(&store, user, name, role).await?,
         StaffCommand::List { json } => list(&store, json).await?,

@@ -21,6 +21,7 @@ use fleet::topology::Topology;
 use tokio::sync::mpsc;
 
 use crate::bank;
+use crate::database;
 use crate::leave::Leave;
 use crate::output;
 use crate::receipt_keys;
@@ -38,6 +39,11 @@ pub(crate) struct UpArgs {
     /// Folder for the books, logs and sockets; made when missing, readable by you only
     #[arg(long, value_name = "DIR", default_value = data_folder::DEFAULT)]
     pub(crate) data: PathBuf,
+
+    /// Database instead of a file in the folder: postgres://USER@HOST/DATABASE (its password comes
+    /// from PGPASSWORD) or sqlite:PATH
+    #[arg(long, value_name = "URL")]
+    pub(crate) database: Option<String>,
 
     /// What runs where [default: ./topology.json when present, else the one built in]
     #[arg(long, value_name = "FILE")]
@@ -117,7 +123,13 @@ fn plan(args: &UpArgs) -> anyhow::Result<Plan> {
     let topology = Topology::load(args.topology.as_deref())?;
     let data_folder = DataFolder::at(&args.data)
         .with_context(|| format!("could not find the folder {}", args.data.display()))?;
-    let database = format!("sqlite:{}", data_folder.database_file().display());
+    let database = match &args.database {
+        Some(url) => {
+            database::from_argument(url)?;
+            url.clone()
+        }
+        None => format!("sqlite:{}", data_folder.database_file().display()),
+    };
     let ports = match args.port {
         None => Ports::AsWritten,
         Some(0) => Ports::These(

@@ -4,15 +4,14 @@
 //! times); the second along operations, their transfers and those transfers' entries at once
 //! (equal and opposite entries, stored answers). Memory does not grow with the books.
 
-mod accounts;
-mod operations;
+mod rows;
 
 use std::path::Path;
 
 use ledger::audit::Rule;
 use rusqlite::{Connection, Row};
 
-use crate::audit::{Progress, Report};
+use crate::audit::{Meter, Progress, Report, accounts, operations};
 use crate::error::Error;
 use crate::sqlite::entries::MARK_EVERY;
 use crate::sqlite::{classify, open_auditor};
@@ -41,17 +40,14 @@ const MARKS: &str = "select e.account, e.number from entries e \
      left join entries e on e.id = m.entry and e.account = m.account and e.number = m.number \
      where e.id is null or m.number % ?1 <> 0";
 
-/// How many rows are looked at between two reports of progress.
-const PROGRESS_ROWS: u64 = 10_000;
-
-pub(crate) fn run(path: &Path, on_progress: impl FnMut(Progress)) -> Result<Report, Error> {
+pub(crate) fn run(path: &Path, on_progress: &mut dyn FnMut(Progress)) -> Result<Report, Error> {
     let mut db = open_auditor(path)?;
     audit(&mut db, on_progress).map_err(classify)
 }
 
 fn audit(
     db: &mut Connection,
-    on_progress: impl FnMut(Progress),
+    on_progress: &mut dyn FnMut(Progress),
 ) -> Result<Report, rusqlite::Error> {
     let snapshot = db.transaction()?;
     let mut report = Report::default();
@@ -60,37 +56,42 @@ fn audit(
             Ok((count(row, 0)?, count(row, 1)?, count(row, 2)?, count(row, 3)?))
         })?;
     let total = report.accounts + 2 * report.entries + report.transfers + report.operations;
-    let mut meter = Meter { progress: Progress { done: 0, total }, on_progress };
+    let mut meter = Meter::new(total, on_progress);
     questions(&snapshot, &mut report)?;
-    accounts::walk(&snapshot, &mut report, &mut meter)?;
-    operations::walk(&snapshot, &mut report, &mut meter)?;
+    walk_accounts(&snapshot, &mut report, &mut meter)?;
+    walk_operations(&snapshot, &mut report, &mut meter)?;
     meter.finish();
     Ok(report)
+}
+
+fn walk_accounts(
+    db: &Connection,
+    report: &mut Report,
+    meter: &mut Meter<'_>,
+) -> Result<(), rusqlite::Error> {
+    let mut by_number = db.prepare(rows::ACCOUNTS)?;
+    let mut by_account = db.prepare(rows::ENTRIES_BY_ACCOUNT)?;
+    let found = by_number.query_map([], rows::account)?;
+    accounts::walk(found, by_account.query_map([], rows::account_entry)?, report, meter)
+}
+
+fn walk_operations(
+    db: &Connection,
+    report: &mut Report,
+    meter: &mut Meter<'_>,
+) -> Result<(), rusqlite::Error> {
+    let mut by_id = db.prepare(rows::OPERATIONS)?;
+    let mut transfers = db.prepare(rows::TRANSFERS)?;
+    let mut entries = db.prepare(rows::ENTRIES)?;
+    let found = by_id.query_map([], rows::operation)?;
+    let transfers: Box<dyn Iterator<Item = _>> = Box::new(transfers.query_map([], rows::transfer)?);
+    let entries: Box<dyn Iterator<Item = _>> = Box::new(entries.query_map([], rows::entry)?);
+    operations::walk(found, transfers.peekable(), entries.peekable(), true, report, meter)
 }
 
 fn count(row: &Row<'_>, column: usize) -> Result<u64, rusqlite::Error> {
     let count: i64 = row.get(column)?;
     Ok(count.unsigned_abs())
-}
-
-/// Counts rows and tells now and then.
-struct Meter<F> {
-    progress: Progress,
-    on_progress: F,
-}
-
-impl<F: FnMut(Progress)> Meter<F> {
-    fn row(&mut self) {
-        self.progress.done += 1;
-        if self.progress.done.is_multiple_of(PROGRESS_ROWS) {
-            (self.on_progress)(self.progress);
-        }
-    }
-
-    fn finish(&mut self) {
-        self.progress.done = self.progress.total;
-        (self.on_progress)(self.progress);
-    }
 }
 
 fn questions(db: &Connection, report: &mut Report) -> Result<(), rusqlite::Error> {

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use ledger::receipt::Moved;
-use ledger::{AccountNumber, Amount, Answer, IdempotencyKey, LegAnswer, OperationId, TransferId};
+use ledger::{AccountNumber, Amount, Answer, IdempotencyKey, OperationId};
 use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Row};
 
@@ -58,19 +58,8 @@ fn operation(row: &Row<'_>) -> Result<Booked, rusqlite::Error> {
 }
 
 fn with_transfers(db: &Connection, mut booked: Booked) -> Result<Booked, rusqlite::Error> {
-    let transfers: Vec<TransferId> = match &booked.answer {
-        Answer::Opened { deposit, .. } => deposit.iter().copied().collect(),
-        Answer::OpenRefused(_) => Vec::new(),
-        Answer::Legs(legs) => legs
-            .iter()
-            .filter_map(|leg| match leg {
-                LegAnswer::Accepted { transfer, .. } => Some(*transfer),
-                LegAnswer::Refused(_) => None,
-            })
-            .collect(),
-    };
     let mut statement = db.prepare_cached(TRANSFER)?;
-    for transfer in transfers {
+    for transfer in booked.answer.transfers() {
         // A transfer that the answer names and the books lack is left out: then the parts do not
         // fit together, and whoever compares them says so.
         booked.moved.extend(statement.query_row([transfer.get()], moved).optional()?);

@@ -103,7 +103,8 @@ pub(crate) fn migrate(path: &Path) -> Result<usize, Error> {
     // A table that others refer to can only be written anew without its foreign keys, and within
     // a transaction they cannot be switched off.
     db.execute_batch("pragma foreign_keys = off;").map_err(classify)?;
-    let report = Runner::new(&migrations).run(&mut db).map_err(not_migrated)?;
+    let report =
+        Runner::new(&migrations).set_abort_missing(false).run(&mut db).map_err(not_migrated)?;
     let applied = report.applied_migrations().len();
     if applied > 0 {
         let broken = |row: &rusqlite::Row<'_>| row.get::<_, String>(0);

@@ -96,7 +96,7 @@ fn try_post_group(
         ids += 1;
         let id = OperationId::new(ids);
         let answer = books.post(id, operation);
-        let decided = Decided { operation: id, booked_at, replayed: false, answer };
+        let decided = Decided { operation: id, booked_at, replayed: false, answer, position: None };
         outcomes.push(Outcome::Decided(decided.clone()));
         inserts.push((operation, id));
         let stored = Decided { replayed: true, ..decided };
@@ -142,6 +142,7 @@ fn stored_answers(
                     booked_at: row.get(2)?,
                     replayed: true,
                     answer,
+                    position: None,
                 };
                 Ok(Known { fingerprint: row.get(1)?, decided })
             })

@@ -141,7 +141,11 @@ fn take_turn(db: &mut Db, first: Work, work: &mut mpsc::Receiver<Work>) {
 fn post(db: &mut Db, operations: &[Operation], replies: Vec<Reply>) {
     let started = Instant::now();
     let size = u32::try_from(operations.len()).unwrap_or(u32::MAX);
-    match db.post_group(operations) {
+    let posted = db.post_group(operations);
+    // Before the answers, so that whoever has one finds it counted.
+    metrics::histogram!("ballast_store_group_operations").record(f64::from(size));
+    metrics::histogram!("ballast_store_group_seconds").record(started.elapsed().as_secs_f64());
+    match posted {
         Ok(outcomes) => {
             for (reply, outcome) in replies.into_iter().zip(outcomes) {
                 let _ = reply.send(Ok(outcome));
@@ -160,8 +164,6 @@ fn post(db: &mut Db, operations: &[Operation], replies: Vec<Reply>) {
             }
         }
     }
-    metrics::histogram!("ballast_store_group_operations").record(f64::from(size));
-    metrics::histogram!("ballast_store_group_seconds").record(started.elapsed().as_secs_f64());
 }
 
 const NO_ANSWER: Error = Error::Unavailable { reason: "the group had no answer", source: None };

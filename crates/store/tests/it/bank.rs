@@ -11,17 +11,27 @@ use ledger::{
 use store::{DatabaseUrl, Decided, NewSession, Outcome, SessionKind, SessionOrigin, Staff, Store};
 
 pub(crate) struct Bank {
-    pub(crate) folder: tempfile::TempDir,
+    /// Of the embedded database.
+    pub(crate) folder: Option<tempfile::TempDir>,
     pub(crate) url: DatabaseUrl,
     pub(crate) store: Store,
     pub(crate) actor: Actor,
 }
 
 impl Bank {
-    pub(crate) async fn open() -> Self {
+    pub(crate) async fn embedded() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let url = DatabaseUrl::file(folder.path().join("bank.db"));
-        store::migrate(&url).unwrap();
+        Self::at(Some(folder), url).await
+    }
+
+    pub(crate) async fn postgres() -> Self {
+        let url = DatabaseUrl::parse(&crate::cluster::database().await).unwrap();
+        Self::at(None, url).await
+    }
+
+    pub(crate) async fn at(folder: Option<tempfile::TempDir>, url: DatabaseUrl) -> Self {
+        store::migrate(&url).await.unwrap();
         let store = Store::open(&url).unwrap();
         let user = UserId::parse("C00000001").unwrap();
         let staff = Staff {
@@ -82,6 +92,10 @@ impl Bank {
 
     pub(crate) async fn balance(&self, account: AccountNumber) -> i64 {
         self.store.account(account).await.unwrap().unwrap().account.balance_minor()
+    }
+
+    pub(crate) fn file(&self) -> std::path::PathBuf {
+        self.folder.as_ref().unwrap().path().join("bank.db")
     }
 
     pub(crate) fn audit(&self) -> store::audit::Report {

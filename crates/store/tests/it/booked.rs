@@ -17,9 +17,7 @@ fn told(request: &Request, decided: &Decided) -> Option<Effect> {
     Effect::of(request.kind(), &decided.answer, &moved)
 }
 
-#[tokio::test]
-async fn the_books_hold_what_was_told() {
-    let bank = Bank::open().await;
+async fn the_books_hold_what_was_told(bank: Bank) {
     let (a, b) = (bank.account(1, 10_000).await, bank.account(2, 0).await);
     let customer = bank.customer(3).await;
     let requests = [
@@ -59,3 +57,5 @@ async fn the_books_hold_what_was_told() {
     assert_eq!(attested, [true, true, false, true, true, true, false, true, false]);
     assert_eq!(bank.store.booked_operation(OperationId::new(999)).await.unwrap(), None);
 }
+
+crate::on_both!(the_books_hold_what_was_told,);

@@ -2,6 +2,7 @@
 
 #![expect(
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
     reason = "clippy knows tests by their attribute only; their helpers may fail the test too"
@@ -10,6 +11,30 @@
 mod audit;
 mod bank;
 mod booked;
+mod cluster;
+mod conformance;
+mod cuts;
 mod migration;
 mod posting;
 mod sessions;
+
+/// Runs each test on a bank in either database.
+macro_rules! on_both {
+    ($($test:ident),* $(,)?) => {
+        mod sqlite {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $test() {
+                super::$test(crate::bank::Bank::embedded().await).await;
+            })*
+        }
+
+        mod postgres {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $test() {
+                super::$test(crate::bank::Bank::postgres().await).await;
+            })*
+        }
+    };
+}
+
+use on_both;

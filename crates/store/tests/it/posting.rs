@@ -6,9 +6,7 @@ use store::{Outcome, Period, Store};
 
 use crate::bank::{Bank, leg, only_leg, opening, usd};
 
-#[tokio::test]
-async fn a_key_has_one_effect_and_one_answer() {
-    let bank = Bank::open().await;
+async fn a_key_has_one_effect_and_one_answer(bank: Bank) {
     let account = bank.account(1, 100).await;
     let deposit = || Request::deposit(account, usd(10), Description::default());
     let first = bank.post("k", deposit()).await;
@@ -22,9 +20,7 @@ async fn a_key_has_one_effect_and_one_answer() {
     assert!(bank.audit().is_sound());
 }
 
-#[tokio::test]
-async fn a_refusal_is_remembered_under_its_key() {
-    let bank = Bank::open().await;
+async fn a_refusal_is_remembered_under_its_key(bank: Bank) {
     let account = bank.account(1, 100).await;
     let withdraw = || Request::withdrawal(account, usd(101), Description::default());
     let refused = LegAnswer::Refused(Refusal::InsufficientFunds);
@@ -35,9 +31,7 @@ async fn a_refusal_is_remembered_under_its_key() {
 }
 
 /// Four stores on one file stand for four servers.
-#[tokio::test(flavor = "multi_thread")]
-async fn concurrent_postings_over_four_writers_keep_every_cent() {
-    let bank = Bank::open().await;
+async fn concurrent_postings_over_four_writers_keep_every_cent(bank: Bank) {
     let left = bank.account(1, 100_000).await;
     let right = bank.account(2, 100_000).await;
     let stores: Vec<Store> = (0..4).map(|_| Store::open(&bank.url).unwrap()).collect();
@@ -65,9 +59,7 @@ async fn concurrent_postings_over_four_writers_keep_every_cent() {
     assert_eq!(report.transfers, 202);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn concurrent_withdrawals_stop_at_the_floor() {
-    let bank = Bank::open().await;
+async fn concurrent_withdrawals_stop_at_the_floor(bank: Bank) {
     let account = bank.account(1, 10_000).await;
     let posts = (0..20).map(|index| {
         let request = Request::withdrawal(account, usd(10_000), Description::default());
@@ -80,28 +72,29 @@ async fn concurrent_withdrawals_stop_at_the_floor() {
     assert_eq!((paid, bank.balance(account).await), (1, 0));
 }
 
-async fn futures_join<F: Future>(futures: impl IntoIterator<Item = F>) -> Vec<F::Output> {
-    let mut outputs = Vec::new();
-    let mut pending: Vec<_> = futures.into_iter().map(Box::pin).collect();
-    std::future::poll_fn(move |context| {
-        pending.retain_mut(|future| match future.as_mut().poll(context) {
-            std::task::Poll::Ready(output) => {
-                outputs.push(output);
-                false
+/// Polls all at once; the outputs are in the order of the futures.
+pub(crate) async fn futures_join<F: Future>(
+    futures: impl IntoIterator<Item = F>,
+) -> Vec<F::Output> {
+    let mut pending: Vec<_> = futures.into_iter().map(|future| (Box::pin(future), None)).collect();
+    std::future::poll_fn(|context| {
+        for (future, output) in &mut pending {
+            if output.is_none()
+                && let std::task::Poll::Ready(ready) = future.as_mut().poll(context)
+            {
+                *output = Some(ready);
             }
-            std::task::Poll::Pending => true,
-        });
-        match pending.is_empty() {
-            true => std::task::Poll::Ready(std::mem::take(&mut outputs)),
+        }
+        match pending.iter().all(|(_, output)| output.is_some()) {
+            true => std::task::Poll::Ready(()),
             false => std::task::Poll::Pending,
         }
     })
-    .await
+    .await;
+    pending.into_iter().filter_map(|(_, output)| output).collect()
 }
 
-#[tokio::test]
-async fn a_batch_accepts_and_refuses_each_on_its_own() {
-    let bank = Bank::open().await;
+async fn a_batch_accepts_and_refuses_each_on_its_own(bank: Bank) {
     let (left, right) = (bank.account(1, 100).await, bank.account(2, 0).await);
     let legs = vec![leg(left, right, 60), leg(left, right, 60), leg(right, left, 10)];
     let first = bank.post("b", Request::Batch(legs.clone())).await;
@@ -115,9 +108,7 @@ async fn a_batch_accepts_and_refuses_each_on_its_own() {
     assert_eq!((bank.balance(left).await, bank.balance(right).await), (50, 50));
 }
 
-#[tokio::test]
-async fn one_savings_account_for_a_customer_and_no_business_when_deactivated() {
-    let bank = Bank::open().await;
+async fn one_savings_account_for_a_customer_and_no_business_when_deactivated(bank: Bank) {
     let customer = bank.customer(1).await;
     let open = || opening(customer, AccountKind::Savings, 500);
     let Answer::Opened { account, .. } = bank.post("a", open()).await.answer else {
@@ -137,9 +128,7 @@ async fn one_savings_account_for_a_customer_and_no_business_when_deactivated() {
     assert_eq!(third, Answer::OpenRefused(Refusal::CustomerDeactivated));
 }
 
-#[tokio::test]
-async fn accounts_close_at_zero_and_reopen_once() {
-    let bank = Bank::open().await;
+async fn accounts_close_at_zero_and_reopen_once(bank: Bank) {
     let account = bank.account(1, 100).await;
     let refusal = |result: Result<store::AccountView, store::Error>| match result {
         Err(store::Error::Rejected(refusal)) => refusal,
@@ -158,9 +147,7 @@ async fn accounts_close_at_zero_and_reopen_once() {
     assert_eq!(refusal(again), Refusal::AccountOpen);
 }
 
-#[tokio::test]
-async fn statements_open_and_close_with_the_right_balances() {
-    let bank = Bank::open().await;
+async fn statements_open_and_close_with_the_right_balances(bank: Bank) {
     let account = bank.account(1, 100).await;
     for index in 1..=9 {
         let request = Request::deposit(account, usd(index), Description::default());
@@ -184,9 +171,7 @@ async fn statements_open_and_close_with_the_right_balances() {
     assert_eq!((page.rows[0].number, page.rows.len(), page.next), (6, 6, None));
 }
 
-#[tokio::test]
-async fn old_entries_of_a_long_list_are_found_through_marks() {
-    let bank = Bank::open().await;
+async fn old_entries_of_a_long_list_are_found_through_marks(bank: Bank) {
     let (account, other) = (bank.account(1, 1_000).await, bank.account(2, 0).await);
     let legs = (0..299).map(|_| leg(account, other, 1)).collect();
     bank.post("b", Request::Batch(legs)).await;
@@ -212,9 +197,7 @@ async fn old_entries_of_a_long_list_are_found_through_marks() {
     assert_eq!((nothing.opening.minor(), nothing.closing.minor()), (0, 0));
 }
 
-#[tokio::test]
-async fn house_accounts_balance_with_and_without_their_mark() {
-    let bank = Bank::open().await;
+async fn house_accounts_balance_with_and_without_their_mark(bank: Bank) {
     let account = bank.account(1, 100).await;
     let cash = |balances: Vec<store::HouseBalance>| balances[0].balance.minor();
     assert_eq!(cash(bank.store.house_balances().await.unwrap()), -100);
@@ -229,12 +212,24 @@ async fn house_accounts_balance_with_and_without_their_mark() {
     assert!(bank.audit().is_sound());
 }
 
-#[tokio::test]
-async fn currencies_do_not_mix() {
-    let bank = Bank::open().await;
+async fn currencies_do_not_mix(bank: Bank) {
     let account = bank.account(1, 100).await;
     let yen = ledger::Amount::try_new(5, Currency::Jpy).unwrap();
     let deposit = Request::deposit(account, yen, Description::default());
     let leg = only_leg(&bank.post("y", deposit).await);
     assert_eq!(leg, LegAnswer::Refused(Refusal::CurrencyMismatch));
 }
+
+crate::on_both!(
+    a_key_has_one_effect_and_one_answer,
+    a_refusal_is_remembered_under_its_key,
+    concurrent_postings_over_four_writers_keep_every_cent,
+    concurrent_withdrawals_stop_at_the_floor,
+    a_batch_accepts_and_refuses_each_on_its_own,
+    one_savings_account_for_a_customer_and_no_business_when_deactivated,
+    accounts_close_at_zero_and_reopen_once,
+    statements_open_and_close_with_the_right_balances,
+    old_entries_of_a_long_list_are_found_through_marks,
+    house_accounts_balance_with_and_without_their_mark,
+    currencies_do_not_mix,
+);

@@ -7,9 +7,7 @@ use store::{
 
 use crate::bank::Bank;
 
-#[tokio::test]
-async fn a_session_is_valid_until_it_ends_expires_or_its_owner_is_disabled() {
-    let bank = Bank::open().await;
+async fn a_session_is_valid_until_it_ends_expires_or_its_owner_is_disabled(bank: Bank) {
     let user = bank.actor.user.clone();
     let new = |byte, expires_at| NewSession {
         token_hash: [byte; 32],
@@ -31,9 +29,7 @@ async fn a_session_is_valid_until_it_ends_expires_or_its_owner_is_disabled() {
     assert_eq!(bank.store.session([4; 32]).await.unwrap(), None, "owner disabled");
 }
 
-#[tokio::test]
-async fn a_new_password_ends_browser_sessions_and_keeps_programs() {
-    let bank = Bank::open().await;
+async fn a_new_password_ends_browser_sessions_and_keeps_programs(bank: Bank) {
     let user = bank.actor.user.clone();
     let browser = NewSession {
         token_hash: [2; 32],
@@ -52,9 +48,7 @@ async fn a_new_password_ends_browser_sessions_and_keeps_programs() {
     assert!(!bank.store.set_password(nobody, "x".into(), false).await.unwrap());
 }
 
-#[tokio::test]
-async fn failures_lock_known_and_unknown_names_alike() {
-    let bank = Bank::open().await;
+async fn failures_lock_known_and_unknown_names_alike(bank: Bank) {
     for name in ["C00000001", "nobody"] {
         for failure in 1..=5 {
             let gate = bank.store.sign_in_gate(name.into(), format!("a{failure}")).await.unwrap();
@@ -82,9 +76,7 @@ fn added(role: Role) -> StaffChange {
     StaffChange::Add { name: "eva".into(), role, password_hash: "hash".into() }
 }
 
-#[tokio::test]
-async fn only_an_active_administrator_changes_staff_and_never_themselves() {
-    let bank = Bank::open().await;
+async fn only_an_active_administrator_changes_staff_and_never_themselves(bank: Bank) {
     let change = |who: ledger::Actor, whom: &str, change: StaffChange| {
         let (store, whom) = (bank.store.clone(), user(whom));
         async move { store.change_staff(&who, whom, change).await.unwrap() }
@@ -123,9 +115,7 @@ async fn only_an_active_administrator_changes_staff_and_never_themselves() {
     assert_eq!(actions, expect, "what was refused changed nothing and is the caller's to note");
 }
 
-#[tokio::test]
-async fn sessions_are_listed_for_their_owner_and_ended_by_nobody_else() {
-    let bank = Bank::open().await;
+async fn sessions_are_listed_for_their_owner_and_ended_by_nobody_else(bank: Bank) {
     let origin = SessionOrigin {
         server: Some("server01".into()),
         address: "203.0.113.9".into(),
@@ -161,9 +151,7 @@ async fn sessions_are_listed_for_their_owner_and_ended_by_nobody_else() {
     assert_eq!(rows, expect);
 }
 
-#[tokio::test]
-async fn audit_rows_are_found_by_every_filter_and_page_from_the_newest() {
-    let bank = Bank::open().await;
+async fn audit_rows_are_found_by_every_filter_and_page_from_the_newest(bank: Bank) {
     let first = bank.customer(1).await;
     let second = bank.customer(2).await;
     let find = |filter: AuditFilter| {
@@ -195,3 +183,12 @@ async fn audit_rows_are_found_by_every_filter_and_page_from_the_newest() {
     let next = bank.store.audit_events(all(), newest.next, 1).await.unwrap();
     assert_eq!(next.rows[0].subject, first.to_string());
 }
+
+crate::on_both!(
+    a_session_is_valid_until_it_ends_expires_or_its_owner_is_disabled,
+    a_new_password_ends_browser_sessions_and_keeps_programs,
+    failures_lock_known_and_unknown_names_alike,
+    only_an_active_administrator_changes_staff_and_never_themselves,
+    sessions_are_listed_for_their_owner_and_ended_by_nobody_else,
+    audit_rows_are_found_by_every_filter_and_page_from_the_newest,
+);

@@ -128,7 +128,7 @@ impl Bank {
     pub(crate) async fn open() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let url = DatabaseUrl::file(folder.path().join("bank.db"));
-        store::migrate(&url).unwrap();
+        store::migrate(&url).await.unwrap();
         let store = Store::open(&url).unwrap();
         let mut tokens = Vec::new();
         for (number, role) in Role::ALL.into_iter().enumerate() {

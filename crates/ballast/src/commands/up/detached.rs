@@ -49,6 +49,9 @@ async fn is_ready(args: &UpArgs, pid: Option<u32>) -> bool {
 fn arguments(args: &UpArgs) -> Vec<OsString> {
     let mut arguments: Vec<OsString> = vec!["up".into(), "--detached-child".into()];
     arguments.extend(["--data".into(), args.data.clone().into_os_string()]);
+    if let Some(database) = &args.database {
+        arguments.extend(["--database".into(), database.into()]);
+    }
     if let Some(topology) = &args.topology {
         arguments.extend(["--topology".into(), topology.clone().into_os_string()]);
     }

@@ -4,58 +4,50 @@ use std::iter::Peekable;
 
 use ledger::audit::Rule;
 use ledger::{Answer, LegAnswer, TransferId};
-use rusqlite::{Connection, Row};
 
-use super::Meter;
-use crate::audit::{Progress, Report};
+use super::{Meter, Report};
 
-const OPERATIONS: &str = "select id, booked_at, answer, kind from operations order by id";
-const TRANSFERS: &str = "select id, operation, debit, credit, amount from transfers order by id";
-const ENTRIES: &str =
-    "select transfer, account, amount, balance, booked_at from entries order by id";
-
-struct Operation {
-    id: i64,
-    booked_at: i64,
-    answer: Vec<u8>,
-    opening: bool,
+pub(crate) struct Operation {
+    pub(crate) id: i64,
+    pub(crate) booked_at: i64,
+    pub(crate) answer: Vec<u8>,
+    pub(crate) opening: bool,
 }
 
-struct Transfer {
-    id: i64,
-    operation: i64,
-    debit: i64,
-    credit: i64,
-    amount: i64,
+pub(crate) struct Transfer {
+    pub(crate) id: i64,
+    pub(crate) operation: i64,
+    pub(crate) debit: i64,
+    pub(crate) credit: i64,
+    pub(crate) amount: i64,
 }
 
-struct Entry {
-    transfer: i64,
-    account: i64,
-    amount: i64,
-    balance: Option<i64>,
-    booked_at: i64,
+pub(crate) struct Entry {
+    pub(crate) transfer: i64,
+    pub(crate) account: i64,
+    pub(crate) amount: i64,
+    pub(crate) balance: Option<i64>,
+    pub(crate) booked_at: i64,
 }
 
-type Rows<'a, T> = Peekable<Box<dyn Iterator<Item = Result<T, rusqlite::Error>> + 'a>>;
+/// Rows in the order of operations and transfers; without entries of transfers that are not there,
+/// which are orphans and have a rule of their own.
+pub(crate) type Rows<'a, T, E> = Peekable<Box<dyn Iterator<Item = Result<T, E>> + 'a>>;
 
-pub(super) fn walk(
-    db: &Connection,
+/// Looks at every operation, transfer and entry. `one_after_the_other`: whether the database
+/// books one group at a time, so that times never go back from one operation to the next either.
+pub(crate) fn walk<E>(
+    mut operations: impl Iterator<Item = Result<Operation, E>>,
+    mut transfers: Rows<'_, Transfer, E>,
+    mut entries: Rows<'_, Entry, E>,
+    one_after_the_other: bool,
     report: &mut Report,
-    meter: &mut Meter<impl FnMut(Progress)>,
-) -> Result<(), rusqlite::Error> {
-    let mut operations = db.prepare(OPERATIONS)?;
-    let mut operations = operations.query_map([], operation)?;
-    let mut transfers = db.prepare(TRANSFERS)?;
-    let rows: Box<dyn Iterator<Item = _>> = Box::new(transfers.query_map([], transfer)?);
-    let mut transfers: Rows<'_, Transfer> = rows.peekable();
-    let mut entries = db.prepare(ENTRIES)?;
-    let rows: Box<dyn Iterator<Item = _>> = Box::new(entries.query_map([], entry)?);
-    let mut entries: Rows<'_, Entry> = rows.peekable();
+    meter: &mut Meter<'_>,
+) -> Result<(), E> {
     let mut booked_last = 0;
     while let Some(operation) = operations.next().transpose()? {
         meter.row();
-        if operation.booked_at < booked_last {
+        if one_after_the_other && operation.booked_at < booked_last {
             report.found(Rule::BookingOrder, || {
                 format!("operation {}: booked before the one before", operation.id)
             });
@@ -75,25 +67,20 @@ pub(super) fn walk(
     Ok(())
 }
 
-fn take_while<T>(
-    rows: &mut Rows<'_, T>,
-    keep: impl Fn(&T) -> bool,
-) -> Result<Option<T>, rusqlite::Error> {
+fn take_while<T, E>(rows: &mut Rows<'_, T, E>, keep: impl Fn(&T) -> bool) -> Result<Option<T>, E> {
     rows.next_if(|row| row.as_ref().map_or(true, &keep)).transpose()
 }
 
-/// The entries of a transfer; entries of transfers that are not there are orphans and skipped.
-fn take_entries(
-    entries: &mut Rows<'_, Entry>,
+/// The entries of a transfer: both walks are in the same order.
+fn take_entries<E>(
+    entries: &mut Rows<'_, Entry, E>,
     transfer: i64,
-    meter: &mut Meter<impl FnMut(Progress)>,
-) -> Result<Vec<Entry>, rusqlite::Error> {
+    meter: &mut Meter<'_>,
+) -> Result<Vec<Entry>, E> {
     let mut legs = Vec::with_capacity(2);
-    while let Some(entry) = take_while(entries, |entry| entry.transfer <= transfer)? {
+    while let Some(entry) = take_while(entries, |entry| entry.transfer == transfer)? {
         meter.row();
-        if entry.transfer == transfer {
-            legs.push(entry);
-        }
+        legs.push(entry);
     }
     Ok(legs)
 }
@@ -154,33 +141,4 @@ fn check_answer(report: &mut Report, operation: &Operation, posted: &[LegAnswer]
             format!("operation {}: its answer is not what the books hold", operation.id)
         });
     }
-}
-
-fn operation(row: &Row<'_>) -> Result<Operation, rusqlite::Error> {
-    Ok(Operation {
-        id: row.get(0)?,
-        booked_at: row.get(1)?,
-        answer: row.get(2)?,
-        opening: row.get_ref(3)?.as_str()? == "open_account",
-    })
-}
-
-fn transfer(row: &Row<'_>) -> Result<Transfer, rusqlite::Error> {
-    Ok(Transfer {
-        id: row.get(0)?,
-        operation: row.get(1)?,
-        debit: row.get(2)?,
-        credit: row.get(3)?,
-        amount: row.get(4)?,
-    })
-}
-
-fn entry(row: &Row<'_>) -> Result<Entry, rusqlite::Error> {
-    Ok(Entry {
-        transfer: row.get(0)?,
-        account: row.get(1)?,
-        amount: row.get(2)?,
-        balance: row.get(3)?,
-        booked_at: row.get(4)?,
-    })
 }

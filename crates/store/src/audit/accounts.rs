@@ -1,28 +1,19 @@
-//! The walk along the entries of each account.
+//! The walk along the entries of each account: accounts by number, entries by account and number.
 
 use ledger::audit::Rule;
-use rusqlite::{Connection, Row};
 
-use super::Meter;
-use crate::audit::{Progress, Report};
-
-const ACCOUNTS: &str = "select a.number, a.kind = 'house', a.debits_posted, a.credits_posted, \
-     a.debits_pending, a.credits_pending, a.entry_count, m.transfer, m.debits, m.credits, \
-     a.last_entry \
-     from accounts a left join house_marks m on m.account = a.number order by a.number";
-const ENTRIES: &str = "select account, number, transfer, amount, balance, booked_at, id, previous \
-     from entries order by account, number";
+use super::{Meter, Report};
 
 /// An account's row.
-struct Account {
-    number: i64,
-    house: bool,
-    debits_posted: i64,
-    credits_posted: i64,
-    pending: (i64, i64),
-    entry_count: i64,
-    mark: Option<(i64, i64, i64)>,
-    last_entry: Option<i64>,
+pub(crate) struct Account {
+    pub(crate) number: i64,
+    pub(crate) house: bool,
+    pub(crate) debits_posted: i64,
+    pub(crate) credits_posted: i64,
+    pub(crate) pending: (i64, i64),
+    pub(crate) entry_count: i64,
+    pub(crate) mark: Option<(i64, i64, i64)>,
+    pub(crate) last_entry: Option<i64>,
 }
 
 /// The sums of the entries seen so far.
@@ -37,26 +28,24 @@ struct Sums {
     last_entry: Option<i64>,
 }
 
-struct Entry {
-    account: i64,
-    number: i64,
-    transfer: i64,
-    amount: i64,
-    balance: Option<i64>,
-    booked_at: i64,
-    id: i64,
-    previous: Option<i64>,
+pub(crate) struct Entry {
+    pub(crate) account: i64,
+    pub(crate) number: i64,
+    pub(crate) transfer: i64,
+    pub(crate) amount: i64,
+    pub(crate) balance: Option<i64>,
+    pub(crate) booked_at: i64,
+    pub(crate) id: i64,
+    pub(crate) previous: Option<i64>,
 }
 
-pub(super) fn walk(
-    db: &Connection,
+/// Looks at every account and entry.
+pub(crate) fn walk<E>(
+    mut accounts: impl Iterator<Item = Result<Account, E>>,
+    mut entries: impl Iterator<Item = Result<Entry, E>>,
     report: &mut Report,
-    meter: &mut Meter<impl FnMut(Progress)>,
-) -> Result<(), rusqlite::Error> {
-    let mut accounts = db.prepare(ACCOUNTS)?;
-    let mut accounts = accounts.query_map([], account)?;
-    let mut entries = db.prepare(ENTRIES)?;
-    let mut entries = entries.query_map([], entry)?;
+    meter: &mut Meter<'_>,
+) -> Result<(), E> {
     let mut next = entries.next().transpose()?;
     while let Some(account) = accounts.next().transpose()? {
         meter.row();
@@ -143,34 +132,4 @@ fn check_sums(report: &mut Report, account: &Account, sums: &Sums) {
             )
         });
     }
-}
-
-fn account(row: &Row<'_>) -> Result<Account, rusqlite::Error> {
-    let transfer: Option<i64> = row.get(7)?;
-    Ok(Account {
-        number: row.get(0)?,
-        house: row.get(1)?,
-        debits_posted: row.get(2)?,
-        credits_posted: row.get(3)?,
-        pending: (row.get(4)?, row.get(5)?),
-        entry_count: row.get(6)?,
-        mark: match transfer {
-            Some(transfer) => Some((transfer, row.get(8)?, row.get(9)?)),
-            None => None,
-        },
-        last_entry: row.get(10)?,
-    })
-}
-
-fn entry(row: &Row<'_>) -> Result<Entry, rusqlite::Error> {
-    Ok(Entry {
-        account: row.get(0)?,
-        number: row.get(1)?,
-        transfer: row.get(2)?,
-        amount: row.get(3)?,
-        balance: row.get(4)?,
-        booked_at: row.get(5)?,
-        id: row.get(6)?,
-        previous: row.get(7)?,
-    })
 }

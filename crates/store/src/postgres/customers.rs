@@ -1,0 +1,183 @@
+//! Customers: soft states, each change logged with who did it. Each change is one statement.
+
+use ledger::customer::{CustomerDetails, Ssn};
+use ledger::{Actor, CustomerNumber, CustomerStatus, NewCustomer, Refusal};
+use tokio_postgres::Row;
+
+use crate::clock::now_ms;
+use crate::error::Error;
+use crate::model::{Customer, Page};
+use crate::postgres::row::{self, get};
+use crate::postgres::{Database, Params};
+
+/// The columns that [`customer`] reads; `$tail` picks and orders the rows.
+macro_rules! select_customers {
+    ($tail:literal) => {
+        concat!(
+            "select c.number, c.ssn, c.name, c.address, c.age, c.state, c.city, c.status, ",
+            "l.message, l.at from customers c cross join lateral (select message, at ",
+            "from customer_log where customer = c.number order by id desc limit 1) l ",
+            $tail
+        )
+    };
+}
+
+/// The rows that people see and the audit row of a change, behind `changed (number)`. The first
+/// four parameters: now, user, session, server.
+macro_rules! with_note {
+    ($change:literal, $action:literal, $message:literal) => {
+        concat!(
+            "with changed as (",
+            $change,
+            "), noted as (insert into customer_log (customer, message, at, user_id) ",
+            "select number, '",
+            $message,
+            "', $1, $2 from changed), recorded as (insert into audit_events ",
+            "(at, user_id, session, server, action, subject, result) select $1, $2, $3, $4, '",
+            $action,
+            "', number::text, 'done' from changed) select number from changed"
+        )
+    };
+}
+
+const FIND: &str = select_customers!("where c.number = $1");
+const FIND_BY_SSN: &str = select_customers!("where c.ssn = $1");
+const LIST: &str = select_customers!("where c.number > $1 order by c.number limit $2");
+/// A number is taken only for a customer who is new, and by one who loses a race for the same
+/// social security number.
+const CREATE: &str = with_note!(
+    "insert into customers (number, ssn, name, address, age, state, city, status, created_at) \
+     select nextval('customers_number'), $5, $6, $7, $8, $9, $10, 'active', $1 \
+     where not exists (select from customers where ssn = $5) \
+     on conflict (ssn) do nothing returning number",
+    "customer.create",
+    "Customer created"
+);
+const UPDATE: &str = with_note!(
+    "update customers set name = $6, address = $7, age = $8 \
+     where number = $5 and status = 'active' returning number",
+    "customer.update",
+    "Customer data updated"
+);
+const ACTIVATE: &str = with_note!(
+    "update customers set status = 'active' \
+     where number = $5 and status = 'deactivated' returning number",
+    "customer.activate",
+    "Customer activated"
+);
+const DEACTIVATE: &str = with_note!(
+    "update customers set status = 'deactivated' \
+     where number = $5 and status = 'active' returning number",
+    "customer.deactivate",
+    "Customer deactivated"
+);
+
+pub(crate) async fn create(
+    db: &Database,
+    actor: &Actor,
+    customer: &NewCustomer,
+) -> Result<Customer, Error> {
+    let CustomerDetails { name, address, age } = &customer.details;
+    let params: Params<'_> = &[
+        &now_ms(),
+        &actor.user.as_str(),
+        &actor.session,
+        &&*actor.server,
+        &customer.ssn.reveal(),
+        name,
+        address,
+        &i64::from(*age),
+        &customer.state,
+        &customer.city,
+    ];
+    match db.write(CREATE, params).await?.first() {
+        None => Err(Refusal::SsnTaken.into()),
+        Some(row) => existing(db, CustomerNumber::new(get(row, 0)?)).await,
+    }
+}
+
+pub(crate) async fn find(db: &Database, number: CustomerNumber) -> Result<Option<Customer>, Error> {
+    db.read(FIND, &[&number.get()]).await?.first().map(customer).transpose()
+}
+
+pub(crate) async fn find_by_ssn(db: &Database, ssn: &Ssn) -> Result<Option<Customer>, Error> {
+    db.read(FIND_BY_SSN, &[&ssn.reveal()]).await?.first().map(customer).transpose()
+}
+
+pub(crate) async fn list(
+    db: &Database,
+    after: Option<i64>,
+    limit: u32,
+) -> Result<Page<Customer>, Error> {
+    let params: Params<'_> = &[&after.unwrap_or(0), &i64::from(limit).saturating_add(1)];
+    let rows = db.read(LIST, params).await?.iter().map(customer).collect::<Result<_, _>>()?;
+    Ok(Page::cut(rows, limit, |customer| customer.number.get()))
+}
+
+pub(crate) async fn update(
+    db: &Database,
+    actor: &Actor,
+    number: CustomerNumber,
+    details: &CustomerDetails,
+) -> Result<Customer, Error> {
+    let params: Params<'_> = &[
+        &now_ms(),
+        &actor.user.as_str(),
+        &actor.session,
+        &&*actor.server,
+        &number.get(),
+        &details.name,
+        &details.address,
+        &i64::from(details.age),
+    ];
+    changed(db, UPDATE, params, number, Refusal::CustomerDeactivated).await
+}
+
+pub(crate) async fn set_status(
+    db: &Database,
+    actor: &Actor,
+    number: CustomerNumber,
+    status: CustomerStatus,
+) -> Result<Customer, Error> {
+    let (sql, refusal) = match status {
+        CustomerStatus::Active => (ACTIVATE, Refusal::CustomerActive),
+        CustomerStatus::Deactivated => (DEACTIVATE, Refusal::CustomerDeactivated),
+    };
+    let params: Params<'_> =
+        &[&now_ms(), &actor.user.as_str(), &actor.session, &&*actor.server, &number.get()];
+    changed(db, sql, params, number, refusal).await
+}
+
+/// Changes a customer; one who exists and is not changed is refused for `refusal`.
+async fn changed(
+    db: &Database,
+    sql: &'static str,
+    params: Params<'_>,
+    number: CustomerNumber,
+    refusal: Refusal,
+) -> Result<Customer, Error> {
+    let is_changed = !db.write(sql, params).await?.is_empty();
+    let customer = existing(db, number).await?;
+    if is_changed { Ok(customer) } else { Err(refusal.into()) }
+}
+
+async fn existing(db: &Database, number: CustomerNumber) -> Result<Customer, Error> {
+    find(db, number).await?.ok_or(Error::Rejected(Refusal::CustomerUnknown))
+}
+
+fn customer(row: &Row) -> Result<Customer, Error> {
+    Ok(Customer {
+        number: CustomerNumber::new(get(row, 0)?),
+        ssn: row::word(row, 1, Ssn::parse)?,
+        details: CustomerDetails {
+            name: get(row, 2)?,
+            address: get(row, 3)?,
+            age: u16::try_from(get::<i64>(row, 4)?).map_err(row::damaged)?,
+        },
+        state: get(row, 5)?,
+        city: get(row, 6)?,
+        status: row::word(row, 7, CustomerStatus::parse)?,
+        message: get(row, 8)?,
+        updated_at: get(row, 9)?,
+    })
+}

@@ -1,0 +1,260 @@
+//! A bounded set of connections to the primary.
+//!
+//! Guarantees: never more connections than the bound and never more callers waiting than the
+//! bound; a connection whose call did not end well is closed, never reused; after one broken
+//! connection no idle one is used again, because they lead to the same host. (A general pool
+//! checks connections one by one, which after a failover costs each caller a timeout.)
+
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_postgres::Row;
+use tokio_postgres::error::SqlState;
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use crate::error::Error;
+use crate::postgres::connection::Connection;
+use crate::postgres::url::ServerUrl;
+use crate::postgres::{Params, tls};
+
+/// What may wait for a connection: about 100 ms of look-ups; beyond it is better to say so.
+const WAITING_MAX: usize = 1_024;
+
+/// How long a call that posts nothing may take, its wait for a connection included.
+const CALL_TIMEOUT: Duration = Duration::from_secs(5);
+
+#[derive(Clone)]
+pub(crate) struct Pool {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    url: ServerUrl,
+    tls: MakeRustlsConnect,
+    permits: Arc<Semaphore>,
+    waiting: AtomicUsize,
+    idle: Mutex<Vec<(u64, Connection)>>,
+    /// Counts the times that all connections were given up.
+    generation: AtomicU64,
+}
+
+/// A connection in use. Dropped without [`Lease::give_back`] it is closed.
+pub(crate) struct Lease {
+    pub(crate) connection: Connection,
+    generation: u64,
+    shared: Arc<Shared>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl std::fmt::Debug for Pool {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "Pool({})", self.shared.url)
+    }
+}
+
+impl Pool {
+    pub(crate) fn try_new(url: &ServerUrl, connections_max: usize) -> Result<Self, Error> {
+        let shared = Shared {
+            url: url.clone(),
+            tls: tls::connector(url.trust())?,
+            permits: Arc::new(Semaphore::new(connections_max)),
+            waiting: AtomicUsize::new(0),
+            idle: Mutex::default(),
+            generation: AtomicU64::new(0),
+        };
+        Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// An idle connection, or a new one.
+    pub(crate) async fn lease(&self) -> Result<Lease, Error> {
+        let shared = &self.shared;
+        let waiting = Waiting::join(&shared.waiting)?;
+        let permits = Arc::clone(&shared.permits);
+        let permit = permits.acquire_owned().await.map_err(|_| Error::closed())?;
+        drop(waiting);
+        let generation = shared.generation.load(Ordering::SeqCst);
+        let connection = match shared.take_idle(generation) {
+            Some(connection) => connection,
+            None => Connection::connect(&shared.url, shared.tls.clone()).await.map_err(classify)?,
+        };
+        Ok(Lease { connection, generation, shared: Arc::clone(shared), _permit: permit })
+    }
+
+    /// Forgets the idle connections: their host does not answer.
+    pub(crate) fn give_up_idle(&self) {
+        self.shared.give_up_idle();
+    }
+
+    /// Asks once more on another connection if the first turns out to be broken.
+    pub(crate) async fn read(
+        &self,
+        sql: &'static str,
+        params: Params<'_>,
+    ) -> Result<Vec<Row>, Error> {
+        let ask = async {
+            match self.call(sql, params).await {
+                Err(Failed::Lost(_)) => self.call(sql, params).await,
+                result => result,
+            }
+        };
+        match tokio::time::timeout(CALL_TIMEOUT, ask).await {
+            Ok(result) => result.map_err(|failed| match failed {
+                Failed::NotSent(error) => error,
+                Failed::Refused(source) | Failed::Lost(source) => classify(source),
+            }),
+            Err(source) => {
+                self.give_up_idle();
+                Err(Error::Unavailable {
+                    reason: "the database did not answer in time",
+                    source: Some(Box::new(source)),
+                })
+            }
+        }
+    }
+
+    /// Never asks twice: what became of a lost call is unknown.
+    pub(crate) async fn write(
+        &self,
+        sql: &'static str,
+        params: Params<'_>,
+    ) -> Result<Vec<Row>, Error> {
+        match tokio::time::timeout(CALL_TIMEOUT, self.call(sql, params)).await {
+            Ok(result) => result.map_err(|failed| match failed {
+                Failed::NotSent(error) => error,
+                Failed::Refused(source) => classify(source),
+                Failed::Lost(source) => Error::Unknown { source: Box::new(source) },
+            }),
+            Err(source) => {
+                self.give_up_idle();
+                Err(Error::Unknown { source: Box::new(source) })
+            }
+        }
+    }
+
+    async fn call(&self, sql: &'static str, params: Params<'_>) -> Result<Vec<Row>, Failed> {
+        let mut lease = self.lease().await.map_err(Failed::NotSent)?;
+        let statement = match lease.connection.statement(sql).await {
+            Ok(statement) => statement,
+            Err(error) => return Err(lease.failed(error)),
+        };
+        match lease.connection.client.query(&statement, params).await {
+            Ok(rows) => {
+                lease.give_back();
+                Ok(rows)
+            }
+            Err(error) => Err(lease.failed(error)),
+        }
+    }
+}
+
+/// Why a call has no answer.
+pub(crate) enum Failed {
+    /// No connection.
+    NotSent(Error),
+    /// The database refused; its transaction is rolled back.
+    Refused(tokio_postgres::Error),
+    /// The connection broke, or the database is going down: it may have happened.
+    Lost(tokio_postgres::Error),
+}
+
+impl Lease {
+    /// Keeps the connection for the next caller.
+    pub(crate) fn give_back(self) {
+        let Self { connection, generation, shared, _permit } = self;
+        if connection.is_doubtful() || connection.client.is_closed() {
+            return;
+        }
+        if generation == shared.generation.load(Ordering::SeqCst) {
+            lock(&shared.idle).push((generation, connection));
+        }
+    }
+
+    /// Keeps or gives up the connection, and with it all others, by what the error means.
+    pub(crate) fn failed(self, error: tokio_postgres::Error) -> Failed {
+        match error.code() {
+            Some(code) if !is_going_down(code) => {
+                // A host that has become a standby refuses to write: the primary is elsewhere.
+                if *code == SqlState::READ_ONLY_SQL_TRANSACTION {
+                    self.give_up_all();
+                } else {
+                    self.give_back();
+                }
+                Failed::Refused(error)
+            }
+            _ => {
+                self.give_up_all();
+                Failed::Lost(error)
+            }
+        }
+    }
+
+    /// Closes this connection and forgets the idle ones.
+    pub(crate) fn give_up_all(self) {
+        self.shared.give_up_idle();
+    }
+}
+
+impl Shared {
+    fn give_up_idle(&self) {
+        self.generation.fetch_add(1, Ordering::SeqCst);
+        lock(&self.idle).clear();
+    }
+
+    fn take_idle(&self, generation: u64) -> Option<Connection> {
+        let mut idle = lock(&self.idle);
+        while let Some((made_in, connection)) = idle.pop() {
+            if made_in == generation && !connection.client.is_closed() {
+                return Some(connection);
+            }
+        }
+        None
+    }
+}
+
+/// A place among those who wait for a connection.
+struct Waiting<'a>(&'a AtomicUsize);
+
+impl<'a> Waiting<'a> {
+    fn join(count: &'a AtomicUsize) -> Result<Self, Error> {
+        let waiting = Self(count);
+        if count.fetch_add(1, Ordering::SeqCst) >= WAITING_MAX {
+            return Err(Error::Unavailable { reason: "too many calls wait", source: None });
+        }
+        Ok(waiting)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// Class 57P: the session is being ended, perhaps in the middle of a commit.
+fn is_going_down(code: &SqlState) -> bool {
+    code.code().starts_with("57P")
+}
+
+/// The one place where the driver's errors become ours, for calls that changed nothing.
+pub(crate) fn classify(source: tokio_postgres::Error) -> Error {
+    let reason = match source.code() {
+        None => "the database cannot be reached",
+        Some(code) => match code.code().get(..2) {
+            Some("23") => "a rule of the database was broken",
+            Some("28") => "the database does not know this user or password",
+            Some("3D") => "there is no such database",
+            Some("42") => "the database is not at this version, or this user may not use it",
+            Some("53") => "the database is out of room or connections",
+            Some("57") => "the database is going down or starting",
+            _ => "the database failed",
+        },
+    };
+    Error::Unavailable { reason, source: Some(Box::new(source)) }
+}
+
+/// Every change to the list is one call, so a panic elsewhere cannot have damaged it.
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,252 @@
+//! The posting of a group: one call and one round trip, whatever its size.
+//!
+//! Phases, locks in order and isolation: see `migrations/postgres/0001_posting.sql`. The position
+//! of the commit is asked for behind the call without waiting for it, so it costs no round trip;
+//! it is read after the commit and therefore never before it.
+
+use std::collections::HashMap;
+
+use ledger::house::House;
+use ledger::{AccountNumber, Answer, Leg, Operation, OperationId, Request};
+use tokio_postgres::Row;
+
+use crate::clock::now_ms;
+use crate::error::Error;
+use crate::model::{Decided, Outcome, Position};
+use crate::postgres::pool::{Failed, Pool};
+use crate::postgres::row::{damaged, get};
+
+const POST_GROUP: &str = "select r_key, r_fingerprint, r_id, r_booked_at, r_known, r_answer \
+     from post_group($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, \
+     $18, $19, $20)";
+const POSITION: &str = "select ('x' || left(pg_walfile_name(lsn), 8))::bit(32)::bigint, \
+     (lsn - '0/0')::bigint from pg_current_wal_insert_lsn() as lsn";
+
+/// Why a group has no outcome.
+pub(crate) enum PostFailed {
+    /// Nothing was sent.
+    NotSent(Error),
+    /// Nothing happened; the database said why.
+    Refused(tokio_postgres::Error),
+    /// It may have happened.
+    Unknown(Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// The commit stands on the primary and on none of the standbys that it should be on.
+#[derive(Debug, thiserror::Error)]
+#[error("the commit was not replicated")]
+struct NotReplicated;
+
+/// Posts a group once; the outcomes are in the order of the operations.
+pub(crate) async fn post_group(
+    pool: &Pool,
+    operations: &[Operation],
+) -> Result<Vec<Outcome>, PostFailed> {
+    let group = Group::of(operations);
+    let mut lease = pool.lease().await.map_err(PostFailed::NotSent)?;
+    let statements = async {
+        let post = lease.connection.statement(POST_GROUP).await?;
+        Ok((post, lease.connection.statement(POSITION).await?))
+    };
+    let (post, position) = match statements.await {
+        Ok(statements) => statements,
+        Err(error) => {
+            return Err(match lease.failed(error) {
+                Failed::NotSent(error) => PostFailed::NotSent(error),
+                Failed::Refused(source) | Failed::Lost(source) => {
+                    PostFailed::NotSent(crate::postgres::pool::classify(source))
+                }
+            });
+        }
+    };
+    let now = now_ms();
+    let params = group.params(&now);
+    let client = &lease.connection.client;
+    let (rows, position) =
+        tokio::join!(client.query(&post, &params), client.query_one(&position, &[]));
+    let rows = match rows {
+        Ok(rows) if lease.connection.is_doubtful() => {
+            lease.give_up_all();
+            drop(rows);
+            return Err(PostFailed::Unknown(Box::new(NotReplicated)));
+        }
+        Ok(rows) => rows,
+        Err(error) => {
+            return Err(match lease.failed(error) {
+                Failed::NotSent(error) => PostFailed::NotSent(error),
+                Failed::Refused(source) => PostFailed::Refused(source),
+                Failed::Lost(source) => PostFailed::Unknown(Box::new(source)),
+            });
+        }
+    };
+    lease.give_back();
+    let position = position.ok().as_ref().and_then(read_position);
+    outcomes(operations, &rows, position).map_err(|error| PostFailed::Unknown(Box::new(error)))
+}
+
+fn read_position(row: &Row) -> Option<Position> {
+    let timeline = u32::try_from(row.try_get::<_, i64>(0).ok()?).ok()?;
+    let lsn = u64::try_from(row.try_get::<_, i64>(1).ok()?).ok()?;
+    Some(Position { timeline, lsn })
+}
+
+/// The first operation of each key takes its row's outcome, those behind it a replay of that.
+fn outcomes(
+    operations: &[Operation],
+    rows: &[Row],
+    position: Option<Position>,
+) -> Result<Vec<Outcome>, Error> {
+    let mut known = HashMap::with_capacity(rows.len());
+    for row in rows {
+        let answer = Answer::decode(get(row, 5)?).map_err(damaged)?;
+        let decided = Decided {
+            operation: OperationId::new(get(row, 2)?),
+            booked_at: get(row, 3)?,
+            replayed: get(row, 4)?,
+            answer,
+            position,
+        };
+        known.insert(get::<&str>(row, 0)?, (get::<&[u8]>(row, 1)?, decided));
+    }
+    operations
+        .iter()
+        .map(|operation| {
+            let (fingerprint, decided) =
+                known.get_mut(operation.key.as_str()).ok_or(Error::Unavailable {
+                    reason: "the database left an operation without an answer",
+                    source: None,
+                })?;
+            if *fingerprint != operation.fingerprint.0 {
+                return Ok(Outcome::KeyReused);
+            }
+            let outcome = Outcome::Decided(decided.clone());
+            decided.replayed = true;
+            Ok(outcome)
+        })
+        .collect()
+}
+
+/// A group as the arrays of `post_group`: one element for each operation, leg or account.
+#[derive(Default)]
+struct Group<'a> {
+    keys: Vec<&'a str>,
+    fingerprints: Vec<&'a [u8]>,
+    kinds: Vec<&'a str>,
+    users: Vec<&'a str>,
+    sessions: Vec<i64>,
+    servers: Vec<&'a str>,
+    leg_counts: Vec<i32>,
+    customers: Vec<Option<i64>>,
+    account_kinds: Vec<Option<&'a str>>,
+    currencies: Vec<Option<&'a str>>,
+    overdrafts: Vec<Option<i64>>,
+    debits: Vec<i64>,
+    credits: Vec<i64>,
+    debit_slots: Vec<i32>,
+    credit_slots: Vec<i32>,
+    amounts: Vec<i64>,
+    leg_currencies: Vec<&'a str>,
+    descriptions: Vec<&'a str>,
+    numbers: Vec<i64>,
+}
+
+impl<'a> Group<'a> {
+    fn of(operations: &'a [Operation]) -> Self {
+        let mut group = Self::default();
+        let customers_only = |number: &AccountNumber| !number.is_house();
+        let legs = operations.iter().flat_map(|operation| operation.request.legs());
+        let named = legs.flat_map(|leg| [leg.debit, leg.credit]).filter(customers_only);
+        group.numbers = named.map(AccountNumber::get).collect();
+        group.numbers.sort_unstable();
+        group.numbers.dedup();
+        let mut keys = std::collections::HashSet::with_capacity(operations.len());
+        for operation in operations {
+            if keys.insert(operation.key.as_str()) {
+                group.push(operation);
+            }
+        }
+        group
+    }
+
+    fn push(&mut self, operation: &'a Operation) {
+        self.keys.push(operation.key.as_str());
+        self.fingerprints.push(&operation.fingerprint.0);
+        self.kinds.push(operation.request.kind());
+        self.users.push(operation.actor.user.as_str());
+        self.sessions.push(operation.actor.session);
+        self.servers.push(&operation.actor.server);
+        let opening = match &operation.request {
+            Request::Open(opening) => Some(opening),
+            Request::Deposit(_)
+            | Request::Withdrawal(_)
+            | Request::Transfer(_)
+            | Request::Batch(_) => None,
+        };
+        self.customers.push(opening.map(|opening| opening.customer.get()));
+        self.account_kinds.push(opening.map(|opening| opening.kind.as_str()));
+        self.currencies.push(opening.map(|opening| opening.currency.code()));
+        self.overdrafts.push(opening.map(|opening| opening.overdraft_minor));
+        let legs = operation.request.legs();
+        legs.iter().for_each(|leg| self.push_leg(leg));
+        let mut count = legs.len();
+        if let Some(amount) = opening.and_then(|opening| opening.deposit) {
+            // The credited account has no number yet: zero, which no account has.
+            let debit = House::Cash.account(amount.currency()).get();
+            self.push_sides(debit, 0, amount, "Opening deposit");
+            count = 1;
+        }
+        self.leg_counts.push(i32::try_from(count).unwrap_or(i32::MAX));
+    }
+
+    fn push_leg(&mut self, leg: &'a Leg) {
+        let (debit, credit) = (leg.debit.get(), leg.credit.get());
+        self.push_sides(debit, credit, leg.amount, leg.description.as_str());
+    }
+
+    fn push_sides(
+        &mut self,
+        debit: i64,
+        credit: i64,
+        amount: ledger::Amount,
+        description: &'a str,
+    ) {
+        self.debit_slots.push(self.slot(debit));
+        self.credit_slots.push(self.slot(credit));
+        self.debits.push(debit);
+        self.credits.push(credit);
+        self.amounts.push(amount.minor());
+        self.leg_currencies.push(amount.currency().code());
+        self.descriptions.push(description);
+    }
+
+    /// From 1; zero for the house.
+    fn slot(&self, number: i64) -> i32 {
+        let place = self.numbers.binary_search(&number).map_or(0, |place| place.saturating_add(1));
+        i32::try_from(place).unwrap_or(i32::MAX)
+    }
+
+    fn params<'p>(&'p self, now: &'p i64) -> [&'p (dyn tokio_postgres::types::ToSql + Sync); 20] {
+        [
+            now,
+            &self.keys,
+            &self.fingerprints,
+            &self.kinds,
+            &self.users,
+            &self.sessions,
+            &self.servers,
+            &self.leg_counts,
+            &self.customers,
+            &self.account_kinds,
+            &self.currencies,
+            &self.overdrafts,
+            &self.debits,
+            &self.credits,
+            &self.debit_slots,
+            &self.credit_slots,
+            &self.amounts,
+            &self.leg_currencies,
+            &self.descriptions,
+            &self.numbers,
+        ]
+    }
+}

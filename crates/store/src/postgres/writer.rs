@@ -1,0 +1,225 @@
+//! Sends postings in groups: everything that waits goes as one call, several calls at once.
+//!
+//! A lone operation leaves at once. While a group is on its way the next one fills; it leaves when
+//! a group comes back or [`DEPARTURE_INTERVAL`] after the last departure, whichever is first. So
+//! beside the database one group follows another and each is as large as can be, and from the
+//! other coast, where a round trip takes 62 ms, nobody waits for a whole one before leaving.
+//!
+//! What became of a group whose connection broke or whose commit took too long is unknown: it is
+//! asked again under its keys, on another connection, until that is known or the time is up.
+
+use std::time::{Duration, Instant};
+
+use ledger::Operation;
+use tokio::runtime::Handle;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
+use tokio_postgres::error::SqlState;
+
+use crate::error::Error;
+use crate::model::Outcome;
+use crate::postgres::pool::{Pool, classify};
+use crate::postgres::posting::{PostFailed, post_group};
+
+/// What may wait; beyond it the caller is better told at once (503) than kept.
+const WAITING_MAX: usize = 1_024;
+
+/// The most transfers of one group: one full batch.
+const GROUP_TRANSFERS_MAX: usize = ledger::operation::BATCH_LENGTH_MAX;
+
+/// Groups on their way at once, each on a connection of its own; with [`DEPARTURE_INTERVAL`] they
+/// cover a round trip of 64 ms: the other coast.
+pub(crate) const FLIGHTS_MAX: usize = 16;
+
+/// How long an operation waits for company while other groups are on their way.
+const DEPARTURE_INTERVAL: Duration = Duration::from_millis(4);
+
+/// A commit that takes longer is given up, without a cancel: its primary may be frozen or cut off.
+const COMMIT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long an unknown outcome is asked after. A failover takes 8 s; the web answers within 20 s.
+const ASK_FOR: Duration = Duration::from_secs(15);
+
+/// Between two tries while the database is away.
+const ASK_INTERVAL: Duration = Duration::from_millis(200);
+
+/// Tries that meet a deadlock or a key that another server inserts; each ends somebody's wait.
+const CONFLICTS_MAX: u32 = 20;
+
+type Reply = oneshot::Sender<Result<Outcome, Error>>;
+type Posting = (Operation, Reply);
+
+/// Hands operations to the task that sends them.
+#[derive(Debug)]
+pub(crate) struct Writer {
+    queue: mpsc::Sender<Posting>,
+}
+
+impl Writer {
+    pub(crate) fn start(runtime: &Handle, pool: Pool) -> Self {
+        let (queue, postings) = mpsc::channel(WAITING_MAX);
+        runtime.spawn(send_groups(pool, postings));
+        Self { queue }
+    }
+
+    pub(crate) async fn post(&self, operation: Operation) -> Result<Outcome, Error> {
+        let (reply, answer) = oneshot::channel();
+        self.queue.try_send((operation, reply)).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => {
+                Error::Unavailable { reason: "too many writes wait", source: None }
+            }
+            mpsc::error::TrySendError::Closed(_) => Error::closed(),
+        })?;
+        answer.await.map_err(|source| Error::Unknown { source: Box::new(source) })?
+    }
+}
+
+async fn send_groups(pool: Pool, mut postings: mpsc::Receiver<Posting>) {
+    let mut flights = JoinSet::new();
+    let mut departure = tokio::time::Instant::now();
+    while let Some(first) = postings.recv().await {
+        while flights.try_join_next().is_some() {}
+        if !flights.is_empty() {
+            let has_room = flights.len() < FLIGHTS_MAX;
+            tokio::select! {
+                _ = flights.join_next() => {}
+                () = tokio::time::sleep_until(departure + DEPARTURE_INTERVAL), if has_room => {}
+            }
+        }
+        let mut transfers = 0_usize;
+        let mut group = Vec::new();
+        let mut next = Some(first);
+        while let Some(posting) = next {
+            transfers = transfers.saturating_add(posting.0.request.legs().len().max(1));
+            group.push(posting);
+            next = if transfers < GROUP_TRANSFERS_MAX { postings.try_recv().ok() } else { None };
+        }
+        departure = tokio::time::Instant::now();
+        flights.spawn(fly(pool.clone(), group));
+    }
+    while flights.join_next().await.is_some() {}
+}
+
+async fn fly(pool: Pool, group: Vec<Posting>) {
+    let started = Instant::now();
+    let size = u32::try_from(group.len()).unwrap_or(u32::MAX);
+    let (operations, replies): (Vec<_>, Vec<_>) = group.into_iter().unzip();
+    let posted = post(&pool, &operations).await;
+    // Before the answers, so that whoever has one finds it counted.
+    metrics::histogram!("ballast_store_group_operations").record(f64::from(size));
+    metrics::histogram!("ballast_store_group_seconds").record(started.elapsed().as_secs_f64());
+    match posted {
+        Ok(outcomes) => {
+            for (reply, outcome) in replies.into_iter().zip(outcomes) {
+                // The caller may have gone away; the posting stands all the same.
+                let _ = reply.send(Ok(outcome));
+            }
+        }
+        // One operation's failure must not fail its neighbours: each gets a try of its own.
+        Err(GroupFailed { error, alone_may_work: true }) if operations.len() > 1 => {
+            tracing::warn!(error = %chain(&error), group.operations = size, "group failed");
+            for (operation, reply) in operations.iter().zip(replies) {
+                let alone = post(&pool, std::slice::from_ref(operation)).await;
+                let _ = reply.send(match alone {
+                    Ok(mut outcomes) => outcomes.pop().ok_or(NO_ANSWER),
+                    Err(failed) => Err(counted(failed.error)),
+                });
+            }
+        }
+        Err(GroupFailed { error, .. }) => {
+            let error = std::sync::Arc::new(counted(error));
+            for reply in replies {
+                let _ = reply.send(Err(Error::shared(&error)));
+            }
+        }
+    }
+}
+
+const NO_ANSWER: Error = Error::Unavailable { reason: "the group had no answer", source: None };
+
+fn counted(error: Error) -> Error {
+    metrics::counter!("ballast_store_postings_failed_total").increment(1);
+    tracing::error!(error = %chain(&error), "posting failed");
+    error
+}
+
+struct GroupFailed {
+    error: Error,
+    /// The database refused the group as a whole: one of its operations is to blame.
+    alone_may_work: bool,
+}
+
+/// Posts a group until its outcome is known. Asking again is safe whatever happened before: the
+/// keys make it so.
+async fn post(pool: &Pool, operations: &[Operation]) -> Result<Vec<Outcome>, GroupFailed> {
+    let give_up_at = Instant::now() + ASK_FOR;
+    let mut unknown = None;
+    let mut conflicts = 0_u32;
+    let mut not_sent = 0_u32;
+    loop {
+        let attempt = tokio::time::timeout(COMMIT_TIMEOUT, post_group(pool, operations)).await;
+        let failed = match attempt {
+            Ok(Ok(outcomes)) => return Ok(outcomes),
+            Ok(Err(failed)) => failed,
+            Err(late) => {
+                pool.give_up_idle();
+                PostFailed::Unknown(Box::new(late))
+            }
+        };
+        let alone_may_work = matches!(failed, PostFailed::Refused(_));
+        let error = match failed {
+            PostFailed::Refused(source) if is_conflict(&source) && conflicts < CONFLICTS_MAX => {
+                conflicts += 1;
+                continue;
+            }
+            PostFailed::Refused(source) => classify(source),
+            // An idle connection that broke long ago is found out once; then the database is away.
+            PostFailed::NotSent(_) if not_sent == 0 => {
+                not_sent = 1;
+                continue;
+            }
+            PostFailed::NotSent(error) => error,
+            PostFailed::Unknown(source) => {
+                not_sent = 0;
+                tracing::warn!(error = %source, "outcome unknown, asking again");
+                unknown = Some(source);
+                if Instant::now() < give_up_at {
+                    continue;
+                }
+                Error::closed()
+            }
+        };
+        match unknown.take() {
+            None => return Err(GroupFailed { error, alone_may_work }),
+            Some(source) if Instant::now() >= give_up_at => {
+                let error = Error::Unknown { source };
+                return Err(GroupFailed { error, alone_may_work: false });
+            }
+            Some(source) => unknown = Some(source),
+        }
+        tokio::time::sleep(ASK_INTERVAL).await;
+    }
+}
+
+/// Nothing happened, and asking again at once will do: a deadlock, or a key that another server
+/// inserted at the same time and that is known now; or this host is no longer the primary.
+fn is_conflict(error: &tokio_postgres::Error) -> bool {
+    let is_key = || {
+        error.as_db_error().and_then(tokio_postgres::error::DbError::constraint)
+            == Some("operations_key_unique")
+    };
+    match error.code() {
+        Some(code) if *code == SqlState::UNIQUE_VIOLATION => is_key(),
+        Some(code) => {
+            *code == SqlState::T_R_DEADLOCK_DETECTED
+                || *code == SqlState::T_R_SERIALIZATION_FAILURE
+                || *code == SqlState::READ_ONLY_SQL_TRANSACTION
+        }
+        None => false,
+    }
+}
+
+fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}
