@@ -5,6 +5,7 @@ pub(crate) mod balancer;
 pub(crate) mod bench;
 pub(crate) mod down;
 pub(crate) mod fault;
+pub(crate) mod guard;
 pub(crate) mod keys;
 pub(crate) mod migrate;
 pub(crate) mod ps;

@@ -59,6 +59,9 @@ enum Command {
     Serve(commands::serve::ServeArgs),
     /// Run one load balancer or the front door (`up` starts these)
     Balancer(commands::balancer::BalancerArgs),
+    /// Run a foreign program and end all that it starts (`up` starts these)
+    #[command(hide = true)]
+    Guard(commands::guard::GuardArgs),
     /// Bring a database to this version
     Migrate(commands::migrate::MigrateArgs),
     /// Prove the books: every invariant, exit 1 if one is broken
@@ -110,7 +113,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
     // A server shares its machine with its database and neighbours: one thread does its HTTP,
     // and the store has threads of its own.
     let mut runtime = match command {
-        Command::Serve(_) => tokio::runtime::Builder::new_current_thread(),
+        Command::Serve(_) | Command::Guard(_) => tokio::runtime::Builder::new_current_thread(),
         _ => tokio::runtime::Builder::new_multi_thread(),
     };
     let runtime = runtime.enable_all().build()?;
@@ -123,6 +126,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             Command::Roll(args) => commands::roll::run(args).await,
             Command::Serve(args) => commands::serve::run(args).await,
             Command::Balancer(args) => commands::balancer::run(&args),
+            Command::Guard(args) => commands::guard::run(args).await,
             Command::Migrate(args) => commands::migrate::run(&args).await,
             Command::Audit(args) => commands::audit::run(&args),
             Command::Topology(args) => commands::topology::run(&args),

@@ -8,6 +8,7 @@
 //! with other arguments; their configuration files are written as plain JSON, so that this crate
 //! knows neither the bank nor the balancer.
 
+pub mod cluster;
 pub mod control;
 pub mod data_folder;
 pub mod detach;

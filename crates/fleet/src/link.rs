@@ -15,7 +15,7 @@
 //!
 //! Deliberately not here: who is sent through a link (`supervisor`).
 
-mod relay;
+pub(crate) mod relay;
 
 use std::io;
 use std::net::SocketAddr;

@@ -7,21 +7,26 @@
 //! Deliberately not here: ports being free, files, processes (`supervisor`).
 
 mod configs;
+mod database;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::cluster::Cluster;
 use crate::data_folder::DataFolder;
 use crate::process::Role;
 use crate::topology::{RegionRole, Topology};
 use configs::Upstream;
 
-/// Servers first, because a balancer is ready only when a server is; the front door last.
+/// The database first. Servers before balancers, because a balancer is ready only when a server
+/// is; the front door last.
 /// Stopping goes the other way, so that nothing sends requests to what has left.
-pub const START_ORDER: [Role; 3] = [Role::Server, Role::Balancer, Role::FrontDoor];
+pub const START_ORDER: [Role; 5] =
+    [Role::Etcd, Role::Database, Role::Server, Role::Balancer, Role::FrontDoor];
 
 /// A cold start takes under 5 s; four times that is a failure and not a slow machine.
 const READY_WITHIN: Duration = Duration::from_secs(20);
@@ -66,6 +71,8 @@ pub struct Plan {
     pub executable: PathBuf,
     /// The processes, in start order.
     pub processes: Vec<PlannedProcess>,
+    /// The database's cluster, if this deployment runs one.
+    pub cluster: Option<Arc<Cluster>>,
     /// How processes are replaced.
     pub rollout: Rollout,
     /// How long the start may take until everything is ready.
@@ -172,6 +179,7 @@ impl Plan {
             database: options.database.clone(),
             executable: options.executable.clone(),
             processes,
+            cluster: None,
             rollout: rollout(topology),
             ready_within: READY_WITHIN,
             stop_within: STOP_WITHIN,
@@ -224,6 +232,7 @@ fn process(
     let command = match role {
         Role::Server => "serve",
         Role::Balancer | Role::FrontDoor => "balancer",
+        Role::Etcd | Role::Database => "guard",
     };
     let config_file = options.data_folder.config_file(&name).display().to_string();
     PlannedProcess {

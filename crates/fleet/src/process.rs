@@ -9,6 +9,7 @@ use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::cluster::view::Member;
 use crate::fault::ActiveFault;
 
 /// What a process does.
@@ -21,6 +22,10 @@ pub enum Role {
     Balancer,
     /// Chooses between regions.
     FrontDoor,
+    /// Remembers who is the primary database.
+    Etcd,
+    /// PostgreSQL and its agent.
+    Database,
 }
 
 /// Where a process is in its life.
@@ -69,6 +74,9 @@ pub struct Process {
     /// when that balancer does not answer.
     #[serde(default)]
     pub rotation: Option<Rotation>,
+    /// What a member of the database's cluster says of itself. Only `ps` asks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub member: Option<Member>,
 }
 
 /// A process as the balancer before it sees it; the front door has none before it.
@@ -87,6 +95,13 @@ pub struct Rotation {
 }
 
 impl Role {
+    /// Whether it belongs to the database's cluster; then it runs behind a guard, and no balancer
+    /// stands before it.
+    #[must_use]
+    pub fn is_of_cluster(self) -> bool {
+        matches!(self, Self::Etcd | Self::Database)
+    }
+
     /// The word that people read.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -94,6 +109,8 @@ impl Role {
             Self::Server => "server",
             Self::Balancer => "balancer",
             Self::FrontDoor => "front door",
+            Self::Etcd => "etcd",
+            Self::Database => "database",
         }
     }
 }

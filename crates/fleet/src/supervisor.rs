@@ -13,6 +13,7 @@
 
 mod backoff;
 mod claim;
+mod database;
 mod error;
 mod event;
 mod keeper;
@@ -42,6 +43,7 @@ use crate::control::{server, socket};
 use crate::data_folder::DataFolder;
 use crate::plan::{Plan, PlannedProcess, START_ORDER};
 use crate::process::{Process, Role, State};
+use database::Wires;
 use keeper::{Context, Keeper};
 use operations::{Member, Operations};
 use recorder::Recorder;
@@ -64,6 +66,7 @@ pub struct Deployment {
     board: server::Board,
     context: Arc<Context>,
     recorder: Option<JoinHandle<()>>,
+    wires: Option<Wires>,
 }
 
 /// One process of the plan, before and after it is started.
@@ -114,7 +117,7 @@ impl Deployment {
             operations: Arc::default(),
         };
         let control = server::Server::start(listener, board.clone());
-        Ok(Self { plan, claim, places, control, board, context, recorder: None })
+        Ok(Self { plan, claim, places, control, board, context, recorder: None, wires: None })
     }
 
     /// Prepares, starts, and waits until everything is ready. What was started is stopped again
@@ -144,11 +147,18 @@ impl Deployment {
     /// [`StartError`], as soon as one process leaves, or when the plan's time is up.
     pub async fn ready(&mut self) -> Result<(), StartError> {
         let deadline = Instant::now() + self.plan.ready_within;
+        self.prepare_cluster().await?;
         for role in START_ORDER {
+            if role == Role::Database {
+                self.found_database(deadline).await?;
+            }
             for place in self.places.iter_mut().filter(|place| place.role == role) {
                 place.launch(&self.context);
             }
             self.group_ready(role, deadline).await?;
+            if role == Role::Database {
+                self.provision(deadline).await?;
+            }
         }
         let record = Recorder {
             folder: self.plan.data_folder.clone(),
@@ -162,8 +172,13 @@ impl Deployment {
         self.recorder = Some(tokio::spawn(record.keep(self.context.clone())));
         let members = self.places.iter().filter_map(Place::member).collect();
         let steering = Steering::start(self.helms());
-        let operations =
-            Operations::new(members, steering, self.context.clone(), self.plan.rollout.clone());
+        let operations = Operations::new(
+            members,
+            steering,
+            self.context.clone(),
+            self.plan.rollout.clone(),
+            self.wires.as_ref().map(|wires| wires.network.clone()),
+        );
         // It is set here only, and this is called once.
         let _ = self.board.operations.set(Arc::new(operations));
         Ok(())
@@ -194,8 +209,15 @@ impl Deployment {
             let _ = recorder.await;
         }
         let end = Instant::now() + self.plan.stop_within;
-        let mut groups_left: u32 = 2;
-        for role in START_ORDER.into_iter().rev() {
+        // The last group takes what is left.
+        let mut groups_left: u32 = if self.plan.cluster.is_some() { 4 } else { 2 };
+        // Nobody may take a stopping node for a silent one.
+        if let Some(wires) = &mut self.wires {
+            wires.watching.abort_all();
+        }
+        let has_cluster = self.plan.cluster.is_some();
+        let roles = START_ORDER.into_iter().rev();
+        for role in roles.filter(|role| has_cluster || !role.is_of_cluster()) {
             let kill_at = end - STOP_RESERVE * groups_left;
             self.stop_group(role, kill_at).await;
             groups_left = groups_left.saturating_sub(1);
@@ -235,19 +257,23 @@ impl Deployment {
         while let Some(joined) = waiting.join_next().await {
             // A task that only waits does not panic; if it did, its process would not be ready.
             let Ok((process, in_time)) = joined else { continue };
-            let Process { name, state, .. } = process;
-            if state == State::Running {
-                continue;
-            }
-            let log = self.plan.data_folder.log_file(&name);
-            let log_tail = log_tail::read(&log);
-            if in_time {
-                return Err(StartError::Died { name, log, log_tail });
-            }
-            let within = self.plan.ready_within;
-            return Err(StartError::NotReady { name, within, log, log_tail });
+            self.judge(process, in_time)?;
         }
         Ok(())
+    }
+
+    fn judge(&self, process: Process, in_time: bool) -> Result<(), StartError> {
+        let Process { name, state, .. } = process;
+        if state == State::Running {
+            return Ok(());
+        }
+        let log = self.plan.data_folder.log_file(&name);
+        let log_tail = log_tail::read(&log);
+        if in_time {
+            return Err(StartError::Died { name, log, log_tail });
+        }
+        let within = self.plan.ready_within;
+        Err(StartError::NotReady { name, within, log, log_tail })
     }
 
     async fn stop_group(&mut self, role: Role, kill_at: Instant) {
@@ -275,6 +301,7 @@ impl Place {
             started_at: None,
             faults: Vec::new(),
             rotation: None,
+            member: None,
         };
         let (sender, row) = watch::channel(process);
         let notes = sender.clone();

@@ -46,8 +46,8 @@ pub(crate) async fn run(args: PsArgs) -> anyhow::Result<ExitCode> {
 /// The processes as people read them: front door first, then each region from its balancer down.
 pub(crate) fn table(processes: &[Process]) -> Table {
     let mut table = Table::new(&[
-        "WHAT", "ROLE", "WHERE", "ADDRESS", "PID", "STATE", "ROTATION", "FAULTS", "RESTARTS",
-        "SINCE",
+        "WHAT", "ROLE", "WHERE", "ADDRESS", "PID", "STATE", "ROTATION", "DATABASE", "FAULTS",
+        "RESTARTS", "SINCE",
     ]);
     for process in top_down(processes) {
         let Process { name, role, address, state, restarts, .. } = process;
@@ -60,6 +60,7 @@ pub(crate) fn table(processes: &[Process]) -> Table {
             pid,
             state.to_string(),
             rotation(process),
+            member(process),
             faults(process),
             restarts.to_string(),
             process.started_at.clone().unwrap_or_else(|| "-".to_owned()),
@@ -78,6 +79,8 @@ pub(crate) fn top_down(processes: &[Process]) -> Vec<&Process> {
             Role::FrontDoor => 0,
             Role::Balancer => 1,
             Role::Server => 2,
+            Role::Database => 3,
+            Role::Etcd => 4,
         };
         (process.region.is_some(), first_of_region, depth)
     });
@@ -95,9 +98,22 @@ fn rotation(process: &Process) -> String {
     match &process.rotation {
         Some(rotation) if rotation.in_use => "in".to_owned(),
         Some(rotation) => format!("out ({})", rotation.state),
-        None if process.role == Role::FrontDoor => "-".to_owned(),
+        None if process.role == Role::FrontDoor || process.role.is_of_cluster() => "-".to_owned(),
         None => "?".to_owned(),
     }
+}
+
+/// What a member of the database's cluster says: `primary, timeline 1`, `standby, timeline 1, 0 B
+/// behind`, `leader`; `?` when it does not answer.
+fn member(process: &Process) -> String {
+    let Some(member) = &process.member else {
+        return if process.role.is_of_cluster() { "?" } else { "-" }.to_owned();
+    };
+    let mut words = vec![member.role.clone()];
+    words.extend(member.timeline.map(|timeline| format!("timeline {timeline}")));
+    let lag = member.lag_bytes.filter(|_| member.role != "primary");
+    words.extend(lag.map(|bytes| format!("{bytes} B behind")));
+    words.join(", ")
 }
 
 fn faults(process: &Process) -> String {

@@ -12,8 +12,10 @@ mod report;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Context;
+use fleet::cluster::{Cluster, ClusterOptions, Durability, Programs, programs};
 use fleet::data_folder::{self, DataFolder};
 use fleet::plan::{Plan, PlanOptions, Ports};
 use fleet::supervisor::{Claim, Deployment, EVENTS_MAX, ports};
@@ -34,6 +36,7 @@ Examples:
   ballast up                                  in the foreground, http://127.0.0.1:8080
   ballast up --detach                         returns when everything is ready
   ballast up --data /tmp/second --port 9080   a second deployment beside the first
+  ballast up --database cluster --only-database
   ballast up --data /tmp/third --port 0       on free ports; `ballast ps` shows them")]
 pub(crate) struct UpArgs {
     /// Folder for the books, logs and sockets; made when missing, readable by you only
@@ -52,6 +55,28 @@ pub(crate) struct UpArgs {
     /// Port of the front door; all other ports move by the same distance. 0 takes free ports
     #[arg(long, value_name = "N")]
     pub(crate) port: Option<u16>,
+
+    /// Where the books are: in one file, or in PostgreSQL under Patroni with etcd, in every zone
+    #[arg(long, value_name = "WHICH", value_parser = ["embedded", "cluster"],
+        default_value = "embedded")]
+    pub(crate) database: String,
+
+    /// Start the cluster alone, without servers and balancers
+    #[arg(long, requires = "database")]
+    pub(crate) only_database: bool,
+
+    /// Where a commit is when it is acknowledged: in two zones of a region, or in two regions
+    #[arg(long, value_name = "PROFILE", value_parser = ["zone", "region"],
+        default_value = "region")]
+    pub(crate) durability: String,
+
+    /// One way between two regions, in milliseconds [default: link_ms of the topology]
+    #[arg(long, value_name = "MS", value_parser = clap::value_parser!(u32).range(..=1_000))]
+    pub(crate) link_ms: Option<u32>,
+
+    /// The Patroni that the cluster runs
+    #[arg(long, value_name = "FILE", default_value = programs::PATRONI_HOME)]
+    pub(crate) patroni: PathBuf,
 
     /// Return when everything is ready, and leave it running
     #[arg(long)]
@@ -78,9 +103,13 @@ pub(crate) async fn run(args: UpArgs) -> anyhow::Result<ExitCode> {
     let plan = plan(&args)?;
     let claim = Claim::take(&plan).await?;
     receipt_keys::make_if_missing(&plan.data_folder.receipt_keys_file())?;
-    let staff = bank::prepare(&plan.database, plan.data_folder.root())
-        .await
-        .context("could not prepare the bank")?;
+    let staff = if args.only_database {
+        Vec::new()
+    } else {
+        bank::prepare(&plan.database, plan.data_folder.root())
+            .await
+            .context("could not prepare the bank")?
+    };
     let (events, heard) = mpsc::channel(EVENTS_MAX);
     let reporter = tokio::spawn(report::follow(heard));
     let mut deployment = Deployment::prepare(claim, plan.clone(), events)?;
@@ -139,5 +168,23 @@ fn plan(args: &UpArgs) -> anyhow::Result<Plan> {
     };
     let executable = std::env::current_exe().context("could not find this program")?;
     let options = PlanOptions { data_folder, database, executable, ports };
-    Ok(Plan::try_new(&topology, &options)?)
+    let plan = Plan::try_new(&topology, &options)?;
+    if args.database == "cluster" { with_cluster(args, &topology, plan) } else { Ok(plan) }
+}
+
+fn with_cluster(args: &UpArgs, topology: &Topology, plan: Plan) -> anyhow::Result<Plan> {
+    anyhow::ensure!(
+        args.only_database,
+        "servers of this version keep their books in the embedded database only; \
+         start the cluster alone with --only-database"
+    );
+    let durability = if args.durability == "zone" { Durability::Zone } else { Durability::Region };
+    let programs = Programs::find(&args.patroni)?;
+    let distance = Duration::from_millis(args.link_ms.unwrap_or(topology.link_ms).into());
+    let options = ClusterOptions { durability, distance, programs };
+    plan.data_folder.create().context("could not make the data folder")?;
+    let find = || ports::find_free(Cluster::port_count(topology));
+    let ports = Cluster::ports(&plan.data_folder, find)?;
+    let cluster = Cluster::try_new(topology, &plan.data_folder, options, &ports)?;
+    Ok(plan.with_cluster(cluster).only_database())
 }

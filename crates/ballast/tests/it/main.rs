@@ -10,6 +10,7 @@
 
 mod browser;
 mod cli;
+mod cluster;
 mod deployment;
 mod exactly_once;
 mod faults;

@@ -16,6 +16,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
 use super::{Request, Response};
+use crate::cluster::view;
 use crate::fault::FaultReport;
 use crate::process::Process;
 use crate::roll::RollRequest;
@@ -127,6 +128,7 @@ async fn converse(
             Ok(Request::Ps) => {
                 let mut processes = board.processes();
                 rotation::fill(&mut processes).await;
+                view::fill(&mut processes).await;
                 let url = board.url.clone();
                 let supervisor = std::process::id();
                 say(&mut stream, &Response::Processes { supervisor, url, processes }).await?;

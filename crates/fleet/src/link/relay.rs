@@ -28,10 +28,10 @@ const PIECE_BYTES_MAX: usize = 16 * 1024;
 const PIECES_MAX: usize = 512;
 
 /// What the connections of a link share.
-pub(super) struct Wire {
-    pub(super) target: SocketAddr,
-    pub(super) conditions: watch::Receiver<Conditions>,
-    pub(super) cuts: watch::Receiver<u64>,
+pub(crate) struct Wire {
+    pub(crate) target: SocketAddr,
+    pub(crate) conditions: watch::Receiver<Conditions>,
+    pub(crate) cuts: watch::Receiver<u64>,
 }
 
 /// Something on its way.
@@ -48,7 +48,7 @@ enum What {
 }
 
 /// Relays until both directions are closed, one side breaks, or the link is cut.
-pub(super) async fn relay(mut client: TcpStream, wire: Arc<Wire>) {
+pub(crate) async fn relay(mut client: TcpStream, wire: Arc<Wire>) {
     let mut cuts = wire.cuts.clone();
     cuts.mark_unchanged();
     let Ok(mut target) = TcpStream::connect(wire.target).await else {

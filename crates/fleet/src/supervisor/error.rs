@@ -8,6 +8,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::cluster::ClusterError;
+
 /// Why a deployment did not become ready.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -27,6 +29,9 @@ pub enum StartError {
         /// What the system said.
         source: io::Error,
     },
+    /// The database's cluster could not be set up.
+    #[error("could not set the database's cluster up")]
+    Cluster(#[from] ClusterError),
     /// A process left before it was ready.
     #[error("{name} left before it was ready{}", quote(log, log_tail))]
     Died {

@@ -28,19 +28,23 @@ use nix::unistd::Pid;
 use tokio::process::{Child, ChildStdin, Command};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
 pub(crate) use order::OrderError;
 pub(super) use order::{Deed, Orders};
 
 use super::backoff::{Backoff, CRASH_LOOP_DEATHS};
 use super::{Event, EventKind, log_tail};
+use crate::cluster::family;
 use crate::data_folder::DataFolder;
 use crate::fault::{ActiveFault, Fault};
 use crate::plan::PlannedProcess;
 use crate::process::{Process, Role, State};
 use attend::End;
 use order::{Order, Reply};
+
+/// A guard leaves as soon as it has seen that everybody behind it is gone.
+const GUARD_LEAVES_WITHIN: Duration = Duration::from_millis(300);
 
 /// Orders that may wait; who sends them waits for the answer.
 const ORDERS_MAX: usize = 16;
@@ -256,6 +260,10 @@ impl Life {
         step.delay
     }
 
+    fn is_guarded(&self) -> bool {
+        self.planned.role.is_of_cluster()
+    }
+
     fn fail_replacement(&mut self, how: &str) {
         if let Some(reply) = self.replacing.take() {
             let _ = reply.send(Err(OrderError::NewDied { how: how.to_owned() }));
@@ -274,12 +282,15 @@ impl Life {
 }
 
 /// SIGTERM, and SIGCONT for one that is frozen, else the first would wait for the thaw.
-async fn end(mut child: Child, kill_at: Instant) {
-    signal(&child, Signal::SIGTERM);
-    signal(&child, Signal::SIGCONT);
+async fn end(mut child: Child, is_guarded: bool, kill_at: Instant) {
+    signal(&child, is_guarded, Signal::SIGTERM);
+    signal(&child, is_guarded, Signal::SIGCONT);
     if timeout_at(kill_at, child.wait()).await.is_err() {
         // SIGKILL acts on frozen processes too, and cannot be refused.
-        let _ = child.kill().await;
+        signal(&child, is_guarded, Signal::SIGKILL);
+        if timeout(GUARD_LEAVES_WITHIN, child.wait()).await.is_err() {
+            let _ = child.kill().await;
+        }
     }
 }
 
@@ -294,7 +305,15 @@ fn give_way(child: &Child) {
     }
 }
 
-fn signal(child: &Child, signal: Signal) {
+/// What stops and ends acts on the program behind a guard, and the guard sees its end.
+fn signal(child: &Child, is_guarded: bool, signal: Signal) {
+    if is_guarded
+        && matches!(signal, Signal::SIGKILL | Signal::SIGSTOP | Signal::SIGCONT)
+        && let Some(guard) = child.id()
+    {
+        family::signal_descendants(guard, signal);
+        return;
+    }
     // The id is there exactly until the child has been waited for.
     let pid = child.id().and_then(|pid| i32::try_from(pid).ok());
     if let Some(pid) = pid {

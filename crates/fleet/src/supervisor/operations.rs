@@ -21,6 +21,7 @@ use tokio::time::sleep;
 
 use super::keeper::{Context, Deed, OrderError, Orders};
 use super::steering::{Steering, Told};
+use crate::cluster::network::Network;
 use crate::fault::{Action, ActionKind, ActiveFault, Fault, FaultReport, Skipped};
 use crate::link::{Conditions, Link};
 use crate::plan::Rollout;
@@ -44,6 +45,8 @@ pub(crate) struct Operations {
     pub(super) rolling: Mutex<()>,
     /// The links in use, by the name of their target. Locked while a fault begins or ends.
     links: Mutex<Links>,
+    /// The wires of the database's cluster, if there is one.
+    network: Option<Arc<Network>>,
 }
 
 /// One process of the deployment.
@@ -83,6 +86,8 @@ enum BeginError {
     Order(#[from] OrderError),
     #[error("cannot be put behind a link: {0}")]
     Link(#[from] io::Error),
+    #[error("belongs to the database; it can be killed, frozen and isolated")]
+    NotOfCluster,
 }
 
 impl Operations {
@@ -91,9 +96,10 @@ impl Operations {
         steering: Steering,
         context: Arc<Context>,
         rollout: Rollout,
+        network: Option<Arc<Network>>,
     ) -> Self {
         let (links, rolling) = (Mutex::default(), Mutex::default());
-        Self { members, steering, context, rollout, rolling, links }
+        Self { members, steering, context, rollout, rolling, links, network }
     }
 
     /// Begins a fault on every process of the target.
@@ -106,6 +112,7 @@ impl Operations {
         check_numbers(fault, for_ms)?;
         let mut links = self.links.lock().await;
         let mut report = FaultReport::default();
+        let scope = self.resolve_all(target)?.0;
         for member in self.resolve(target, fault)? {
             let process = member.row.borrow().clone();
             let active = activate(fault, for_ms);
@@ -116,7 +123,9 @@ impl Operations {
                 report.skipped.push(skip(why));
                 continue;
             }
-            match self.begin(member, &active, &mut links).await {
+            let place = if scope == Scope::Region { process.region.as_ref() } else { None };
+            let place = place.unwrap_or(&process.name);
+            match self.begin(member, &active, place, &mut links).await {
                 Ok(mut actions) => {
                     report.actions.append(&mut actions);
                     if let Some(for_ms) = for_ms {
@@ -157,6 +166,7 @@ impl Operations {
         &self,
         member: &Member,
         active: &ActiveFault,
+        place: &str,
         links: &mut Links,
     ) -> Result<Vec<Action>, BeginError> {
         let (deed, what) = match active.fault {
@@ -164,6 +174,14 @@ impl Operations {
                 (Deed::Kill(stay_down.then(|| active.clone())), ActionKind::Killed)
             }
             Fault::Freeze => (Deed::Freeze(active.clone()), ActionKind::Frozen),
+            Fault::Drain | Fault::Slow { .. } if member.role().is_of_cluster() => {
+                return Err(BeginError::NotOfCluster);
+            }
+            Fault::Isolate if member.role().is_of_cluster() => {
+                self.cut_off(place, true);
+                self.note(member, |faults| faults.push(active.clone()));
+                return Ok(vec![member.action(ActionKind::Held, Timestamp::now())]);
+            }
             Fault::Drain => {
                 self.note(member, |faults| faults.push(active.clone()));
                 let told = self.steering.drain(&member.name(), true).await;
@@ -220,6 +238,12 @@ impl Operations {
         let (deed, what) = match active.fault {
             Fault::Kill { .. } => (Deed::Revive, ActionKind::Started),
             Fault::Freeze => (Deed::Thaw, ActionKind::Thawed),
+            Fault::Isolate if member.role().is_of_cluster() => {
+                self.note(member, |faults| faults.retain(|other| other != active));
+                self.reconnect(member);
+                report.actions.push(member.action(ActionKind::Released, Timestamp::now()));
+                return;
+            }
             Fault::Drain => {
                 self.note(member, |faults| faults.retain(|other| other != active));
                 let told = self.steering.drain(&member.name(), false).await;
@@ -271,6 +295,29 @@ impl Operations {
         }
     }
 
+    fn cut_off(&self, place: &str, is_cut_off: bool) {
+        if let Some(network) = &self.network {
+            network.cut_off(place, is_cut_off);
+        }
+    }
+
+    /// Ends the isolation of a process, and of its region when it was the last one there.
+    fn reconnect(&self, member: &Member) {
+        self.cut_off(&member.name(), false);
+        let region = member.row.borrow().region.clone();
+        let is_isolated = |other: &&Member| {
+            let row = other.row.borrow();
+            row.role.is_of_cluster()
+                && row.region == region
+                && row.faults.iter().any(|active| active.fault == Fault::Isolate)
+        };
+        if let Some(region) = &region
+            && !self.members.iter().any(|other| is_isolated(&other))
+        {
+            self.cut_off(region, false);
+        }
+    }
+
     fn note(&self, member: &Member, change: impl FnOnce(&mut Vec<ActiveFault>)) {
         member.row.send_modify(|row| change(&mut row.faults));
         self.context.changed.notify_one();
@@ -302,7 +349,8 @@ impl Operations {
         }
         // What reaches a region goes through its balancer; inside, the region goes on.
         let keep = |member: &&Member| {
-            !is_at_the_edge || scope != Scope::Region || member.role() == Role::Balancer
+            let is_edge = member.role() == Role::Balancer || member.role().is_of_cluster();
+            !is_at_the_edge || scope != Scope::Region || is_edge
         };
         Ok(members.into_iter().filter(keep).collect())
     }

@@ -70,6 +70,8 @@ impl Operations {
             let done = match member.role() {
                 Role::Server => self.replace_server(member, request, audience).await,
                 Role::Balancer | Role::FrontDoor => self.take_over(member, audience).await,
+                // They are left out when the targets are found.
+                Role::Etcd | Role::Database => Ok(()),
             };
             if let Err(why) = done {
                 stopped = Some(why);
@@ -105,6 +107,8 @@ impl Operations {
                 Some(RollOnly::Servers) => row.role == Role::Server,
                 Some(RollOnly::Balancers) => row.role != Role::Server,
             };
+            // The database has a switchover of its own, and is no program of ours.
+            let is_of_kind = is_of_kind && !row.role.is_of_cluster();
             is_of_kind && (request.targets.is_empty() || names.contains(&row.name))
         };
         let ordered = in_order(&rows, &self.rollout).into_iter().filter(|row| is_meant(row));

@@ -55,6 +55,15 @@ fn arguments(args: &UpArgs) -> Vec<OsString> {
     if let Some(topology) = &args.topology {
         arguments.extend(["--topology".into(), topology.clone().into_os_string()]);
     }
+    arguments.extend(["--database".into(), args.database.clone().into()]);
+    arguments.extend(["--durability".into(), args.durability.clone().into()]);
+    arguments.extend(["--patroni".into(), args.patroni.clone().into_os_string()]);
+    if args.only_database {
+        arguments.push("--only-database".into());
+    }
+    if let Some(link_ms) = args.link_ms {
+        arguments.extend(["--link-ms".into(), link_ms.to_string().into()]);
+    }
     if let Some(port) = args.port {
         arguments.extend(["--port".into(), port.to_string().into()]);
     }

@@ -95,9 +95,11 @@ impl Life {
                 Step::Ready => self.ready(&mut shift),
                 Step::Late => late(&mut shift).await,
                 Step::Told(Some(Order::Do(deed, reply))) => self.obey(&mut shift, deed, reply),
-                Step::Told(Some(Order::Stop(kill_at))) => return stop(shift, kill_at).await,
+                Step::Told(Some(Order::Stop(kill_at))) => {
+                    return stop(shift, self.is_guarded(), kill_at).await;
+                }
                 // The deployment was dropped without a stop.
-                Step::Told(None) => return stop(shift, Instant::now()).await,
+                Step::Told(None) => return stop(shift, self.is_guarded(), Instant::now()).await,
             }
         }
     }
@@ -133,8 +135,8 @@ impl Life {
             Deed::Thaw => self.thaw(shift),
             Deed::Revive => Err(OrderError::NotKeptDown),
             Deed::Replace { leave_within } => {
-                signal(&shift.running.child, Signal::SIGTERM);
-                signal(&shift.running.child, Signal::SIGCONT);
+                signal(&shift.running.child, self.is_guarded(), Signal::SIGTERM);
+                signal(&shift.running.child, self.is_guarded(), Signal::SIGCONT);
                 shift.leaving = Some((Instant::now() + leave_within, reply));
                 return;
             }
@@ -156,7 +158,7 @@ impl Life {
             self.keep_down(fault);
         }
         let at = Timestamp::now();
-        signal(&shift.running.child, Signal::SIGKILL);
+        signal(&shift.running.child, self.is_guarded(), Signal::SIGKILL);
         at
     }
 
@@ -165,7 +167,7 @@ impl Life {
             return Err(OrderError::Frozen);
         }
         let at = Timestamp::now();
-        signal(&shift.running.child, Signal::SIGSTOP);
+        signal(&shift.running.child, self.is_guarded(), Signal::SIGSTOP);
         shift.is_frozen = true;
         self.change(|row| row.faults.push(fault));
         Ok(at)
@@ -176,7 +178,7 @@ impl Life {
             return Err(OrderError::NotFrozen);
         }
         let at = Timestamp::now();
-        signal(&shift.running.child, Signal::SIGCONT);
+        signal(&shift.running.child, self.is_guarded(), Signal::SIGCONT);
         shift.is_frozen = false;
         self.end_fault(|fault| *fault == Fault::Freeze);
         Ok(at)
@@ -211,12 +213,15 @@ async fn late(shift: &mut Shift) {
     }
 }
 
-async fn stop(shift: Shift, kill_at: Instant) -> End {
+async fn stop(shift: Shift, is_guarded: bool, kill_at: Instant) -> End {
     match shift.successor {
         Some(successor) => {
-            tokio::join!(end(shift.running.child, kill_at), end(successor.running.child, kill_at));
+            tokio::join!(
+                end(shift.running.child, is_guarded, kill_at),
+                end(successor.running.child, is_guarded, kill_at)
+            );
         }
-        None => end(shift.running.child, kill_at).await,
+        None => end(shift.running.child, is_guarded, kill_at).await,
     }
     End::Stopped
 }

@@ -48,7 +48,11 @@ pub(crate) async fn ask(balancer: &str, address: SocketAddr) -> Vec<(String, Rot
 /// Adds to every process what the balancer before it says.
 pub(crate) async fn fill(processes: &mut [Process]) {
     let mut asking = JoinSet::new();
-    for balancer in processes.iter().filter(|process| process.role != Role::Server).cloned() {
+    for balancer in processes
+        .iter()
+        .filter(|it| it.role == Role::Balancer || it.role == Role::FrontDoor)
+        .cloned()
+    {
         asking.spawn(async move {
             let said = ask(&balancer.name, balancer.address).await;
             (balancer, said)

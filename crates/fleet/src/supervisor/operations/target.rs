@@ -55,7 +55,7 @@ fn begins(known: &str, word: &str) -> bool {
 /// Everything that can be meant: processes from the front door down, zones, regions.
 fn words(processes: &[Process]) -> Vec<(String, Scope)> {
     let mut words: Vec<(String, Scope)> = Vec::new();
-    for role in [Role::FrontDoor, Role::Balancer, Role::Server] {
+    for role in [Role::FrontDoor, Role::Balancer, Role::Server, Role::Database, Role::Etcd] {
         let names = processes.iter().filter(|process| process.role == role);
         words.extend(names.map(|process| (process.name.clone(), Scope::Process)));
     }
@@ -101,6 +101,7 @@ mod tests {
             started_at: None,
             faults: Vec::new(),
             rotation: None,
+            member: None,
         }
     }
 

@@ -1,0 +1,168 @@
+//! The real cluster: etcd, Patroni and PostgreSQL on this machine. What is missing fails the test
+//! with the sentence that installs it.
+
+use std::fs::{Permissions, set_permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::deployment::{ballast, is_alive, kill, text};
+
+/// An election takes the time to live (20 s) and some rounds of the agents, on a busy machine.
+const WITHIN: Duration = Duration::from_secs(90);
+
+struct Cluster {
+    folder: tempfile::TempDir,
+}
+
+impl Cluster {
+    fn up() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        // PostgreSQL runs as somebody else when this is root.
+        set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
+        let cluster = Self { folder };
+        let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize();
+        let patroni = repository.unwrap().join(".dev/patroni/bin/patroni");
+        let patroni = patroni.to_str().unwrap();
+        let up = ["up", "--database", "cluster", "--only-database", "--detach"];
+        let output = cluster.ballast(&[&up[..], &["--patroni", patroni]].concat());
+        assert!(output.status.success(), "up failed: {}", text(&output.stderr));
+        cluster
+    }
+
+    fn data(&self) -> PathBuf {
+        self.folder.path().join("bank")
+    }
+
+    fn ballast(&self, args: &[&str]) -> Output {
+        ballast(&[args, &["--data", self.data().to_str().unwrap()]].concat())
+    }
+
+    fn run(&self, args: &[&str]) -> String {
+        let output = self.ballast(args);
+        assert!(output.status.success(), "ballast {args:?}: {}", text(&output.stderr));
+        text(&output.stdout)
+    }
+
+    fn processes(&self) -> Vec<Value> {
+        let said: Value = serde_json::from_str(&self.run(&["ps", "--json"])).unwrap();
+        said.as_array().unwrap().clone()
+    }
+
+    /// Name and timeline of every node that says that it is in this role.
+    fn nodes(&self, role: &str) -> Vec<(String, u64)> {
+        let processes = self.processes();
+        let members = processes.iter().filter(|row| row["member"]["role"] == role);
+        let name = |row: &Value| row["name"].as_str().unwrap().to_owned();
+        let timeline = |row: &Value| row["member"]["timeline"].as_u64().unwrap_or_default();
+        members.map(|row| (name(row), timeline(row))).collect()
+    }
+
+    fn until(&self, what: &str, is_so: impl Fn(&Self) -> bool) {
+        let deadline = Instant::now() + WITHIN;
+        while !is_so(self) {
+            let is_late = Instant::now() >= deadline;
+            assert!(!is_late, "not within {WITHIN:?}: {what}\n{}", self.run(&["ps"]));
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+
+    /// One primary, and commits wait for two of three standbys on its timeline.
+    fn is_whole(&self) -> bool {
+        let (primaries, standbys) = (self.nodes("primary"), self.nodes("quorum standby"));
+        let timeline = primaries.first().map(|(_, timeline)| *timeline);
+        primaries.len() == 1
+            && standbys.len() == 3
+            && standbys.iter().all(|(_, other)| Some(*other) == timeline)
+    }
+
+    /// Runs a statement as the superuser, where it can write.
+    fn sql(&self, statement: &str) -> String {
+        let secrets = std::fs::read(self.data().join("cluster/secrets.json")).unwrap();
+        let secrets: Value = serde_json::from_slice(&secrets).unwrap();
+        let record = std::fs::read(self.data().join("deployment.json")).unwrap();
+        let record: Value = serde_json::from_slice(&record).unwrap();
+        let output = Command::new("psql")
+            .args(["-X", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-c", statement])
+            .arg(record["url"].as_str().unwrap())
+            .env("PGUSER", "postgres")
+            .env("PGPASSWORD", secrets["superuser"].as_str().unwrap())
+            .env("PGCONNECT_TIMEOUT", "2")
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{statement}: {}", text(&output.stderr));
+        text(&output.stdout).trim().to_owned()
+    }
+
+    /// Every process that was started for this data folder.
+    fn family(&self) -> Vec<u64> {
+        let data = self.data().display().to_string();
+        let entries = std::fs::read_dir("/proc").unwrap().flatten();
+        let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u64>().ok());
+        let is_ours = |pid: &u64| {
+            let here = std::fs::read_link(format!("/proc/{pid}/cwd"));
+            here.is_ok_and(|here| here.display().to_string().starts_with(&data))
+        };
+        pids.filter(is_ours).collect()
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        let output = self.ballast(&["down"]);
+        let is_gone = text(&output.stderr).contains("no deployment runs");
+        if !std::thread::panicking() {
+            assert!(output.status.success() || is_gone, "down: {}", text(&output.stderr));
+        }
+    }
+}
+
+#[test]
+fn a_new_primary_follows_a_lost_one_and_nothing_acknowledged_is_missing() {
+    let cluster = Cluster::up();
+    cluster.until("three standbys hold commits", Cluster::is_whole);
+    let first = cluster.nodes("primary").remove(0);
+    assert_eq!(first, ("database01-east".to_owned(), 1));
+    cluster.sql("create table told (what text)");
+    cluster.sql("insert into told values ('before')");
+
+    cluster.run(&["fault", "kill", "database01-east", "--stay-down"]);
+    cluster.until("another primary", |it| {
+        it.nodes("primary").iter().any(|(name, timeline)| *name != first.0 && *timeline > first.1)
+    });
+    assert_eq!(cluster.sql("select string_agg(what, ',') from told"), "before");
+    cluster.sql("insert into told values ('after')");
+    cluster.run(&["fault", "heal"]);
+    cluster.until("the old one is a standby", Cluster::is_whole);
+
+    // The books outlive the processes, and the processes leave nothing.
+    cluster.run(&["down"]);
+    assert_eq!(cluster.family(), [0_u64; 0]);
+}
+
+#[test]
+fn a_primary_that_is_cut_off_gives_way_and_comes_back_as_a_standby() {
+    let cluster = Cluster::up();
+    cluster.until("three standbys hold commits", Cluster::is_whole);
+    cluster.run(&["fault", "isolate", "database01-east"]);
+    cluster.until("another primary, and one only", |it| {
+        let primaries = it.nodes("primary");
+        primaries.len() == 1 && primaries[0].0 != "database01-east"
+    });
+    cluster.run(&["fault", "heal"]);
+    cluster.until("all four are one cluster", Cluster::is_whole);
+
+    let status = cluster.processes();
+    let pids: Vec<u64> = status.iter().filter_map(|row| row["pid"].as_u64()).collect();
+    let record = std::fs::read(cluster.data().join("deployment.json")).unwrap();
+    let record: Value = serde_json::from_slice(&record).unwrap();
+    kill(record["pid"].as_u64().unwrap());
+    let deadline = Instant::now() + Duration::from_secs(15);
+    while pids.iter().any(|pid| is_alive(*pid)) || !cluster.family().is_empty() {
+        assert!(Instant::now() < deadline, "a killed supervisor left {:?}", cluster.family());
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}

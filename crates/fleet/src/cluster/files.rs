@@ -1,0 +1,125 @@
+//! The files of the cluster: who may read what.
+//!
+//! Guarantees: a process of the cluster reads its own folder and the authority's certificate, and
+//! nothing else of the deployment; when the supervisor is root, the data folder can be passed, not
+//! listed, by the group of that process.
+
+use std::fs::{self, OpenOptions, Permissions};
+use std::io::Write;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt, chown};
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::certificates::Certificates;
+use super::programs::{Owner, may_enter};
+use super::secrets::Secrets;
+use super::{Cluster, ClusterError, configs};
+use crate::data_folder::DataFolder;
+
+impl Cluster {
+    /// Makes folders, certificates and configurations.
+    ///
+    /// # Errors
+    /// [`ClusterError`].
+    pub fn write_files(
+        &self,
+        data: &DataFolder,
+        home_region: &str,
+    ) -> Result<Secrets, ClusterError> {
+        let owner = self.options.programs.owner;
+        folder(&self.folder, 0o700)?;
+        if let Some(owner) = owner {
+            for passable in [data.root(), &self.folder] {
+                let file = ClusterError::file;
+                chown(passable, None, Some(owner.gid)).map_err(file(passable))?;
+                fs::set_permissions(passable, Permissions::from_mode(0o710))
+                    .map_err(file(passable))?;
+            }
+            let remedy = "choose another one with --data, as in --data /var/lib/ballast";
+            may_enter(&self.authority_file(), owner, remedy)?;
+        }
+        let secrets = Secrets::load_or_make(&self.folder.join("secrets.json"))?;
+        let names: Vec<&str> = self.places().map(|(name, _)| name).collect();
+        for name in &names {
+            let home = self.home(name);
+            folder(&home, 0o700)?;
+            if let Some(Owner { uid, gid }) = owner {
+                chown(&home, Some(uid), Some(gid)).map_err(ClusterError::file(&home))?;
+            }
+        }
+        // Written last, so its presence says that the others are there.
+        let authority = self.authority_file();
+        if !authority.exists() {
+            let made = Certificates::make(&names)?;
+            for (name, identity) in names.iter().zip(&made.identities) {
+                let home = self.home(name);
+                write_private(&home.join("own.pem"), identity.certificate.as_bytes(), owner)?;
+                write_private(&home.join("own.key"), identity.key.as_bytes(), owner)?;
+            }
+            write_private(&authority, made.authority.as_bytes(), None)?;
+            fs::set_permissions(&authority, Permissions::from_mode(0o644))
+                .map_err(ClusterError::file(&authority))?;
+        }
+        for voter in &self.voters {
+            let path = self.home(&voter.name).join("etcd.yml");
+            write_config(&path, &configs::etcd(self, voter), owner)?;
+        }
+        for node in &self.nodes {
+            let path = self.home(&node.name).join("patroni.yml");
+            write_config(&path, &configs::patroni(self, node, &secrets, home_region), owner)?;
+        }
+        Ok(secrets)
+    }
+
+    /// The ports that this cluster took when it was made: the members of etcd remember each other
+    /// by them.
+    ///
+    /// # Errors
+    /// [`ClusterError::File`].
+    pub fn ports(
+        data: &DataFolder,
+        find: impl FnOnce() -> std::io::Result<Vec<u16>>,
+    ) -> Result<Vec<u16>, ClusterError> {
+        let root = data.root().join("cluster");
+        let path = root.join("ports.json");
+        let file = || ClusterError::file(&path);
+        if path.exists() {
+            let bytes = fs::read(&path).map_err(file())?;
+            return serde_json::from_slice(&bytes).map_err(std::io::Error::from).map_err(file());
+        }
+        let found = find().map_err(file())?;
+        fs::create_dir_all(&root).map_err(ClusterError::file(&root))?;
+        write_private(&path, format!("{found:?}\n").as_bytes(), None)?;
+        Ok(found)
+    }
+}
+
+fn folder(path: &Path, mode: u32) -> Result<(), ClusterError> {
+    let file = ClusterError::file;
+    fs::create_dir_all(path).map_err(file(path))?;
+    fs::set_permissions(path, Permissions::from_mode(mode)).map_err(file(path))
+}
+
+fn write_config(path: &Path, config: &Value, owner: Option<Owner>) -> Result<(), ClusterError> {
+    write_private(path, format!("{config:#}\n").as_bytes(), owner)
+}
+
+/// Writes a file that only one user reads; it is complete when it has its name.
+pub(crate) fn write_private(
+    path: &Path,
+    bytes: &[u8],
+    owner: Option<Owner>,
+) -> Result<(), ClusterError> {
+    let fresh = path.with_extension("new");
+    let write = || {
+        let mut options = OpenOptions::new();
+        let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&fresh)?;
+        file.write_all(bytes)?;
+        if let Some(Owner { uid, gid }) = owner {
+            chown(&fresh, Some(uid), Some(gid))?;
+        }
+        fs::rename(&fresh, path)
+    };
+    write().map_err(ClusterError::file(path))
+}

@@ -1,0 +1,161 @@
+//! The wires between the processes of a cluster: a relay before each of its sockets.
+//!
+//! Guarantees: a connection between two regions is delayed in both directions by the distance; one
+//! inside a region is not. A place that is cut off reaches nobody outside it and is reached by
+//! nobody; inside it the wires work. That holds for open connections too, at once.
+//!
+//! What somebody outside the deployment connects (a person's `psql`) has no distance.
+//!
+//! Deliberately not here: who is cut off when (`supervisor`).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::{JoinSet, spawn_blocking};
+use tokio::time::sleep;
+
+use super::{Cluster, ClusterError, caller};
+use crate::link::Conditions;
+use crate::link::relay::{self, Wire};
+use crate::process::Process;
+
+/// Long enough for another connection to end, when descriptors ran out.
+const ACCEPT_AGAIN_AFTER: Duration = Duration::from_millis(50);
+
+/// The relays, open as long as this value lives.
+#[derive(Debug)]
+pub struct Network {
+    shared: Arc<Shared>,
+    _relays: JoinSet<()>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    distance: Duration,
+    /// Where everybody is, and which process it is now.
+    rows: Vec<watch::Receiver<Process>>,
+    state: Mutex<State>,
+    /// Never sent: nothing cuts these links.
+    cuts: watch::Sender<u64>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// Processes and regions that are cut off.
+    islands: BTreeSet<String>,
+    /// The conditions between two processes, made when the first connects to the second.
+    pairs: BTreeMap<(Option<String>, String), watch::Sender<Conditions>>,
+}
+
+impl Network {
+    /// Opens the relays.
+    ///
+    /// # Errors
+    /// [`ClusterError::Link`].
+    pub async fn open(
+        cluster: &Cluster,
+        rows: Vec<watch::Receiver<Process>>,
+    ) -> Result<Self, ClusterError> {
+        let shared = Arc::new(Shared {
+            distance: cluster.options.distance,
+            rows,
+            state: Mutex::default(),
+            cuts: watch::Sender::new(0),
+        });
+        let mut relays = JoinSet::new();
+        for (name, endpoint) in cluster.endpoints() {
+            let address = endpoint.link;
+            let listener = TcpListener::bind(address).await;
+            let listener = listener.map_err(|source| ClusterError::Link { address, source })?;
+            relays.spawn(accept(listener, endpoint.listen, name.to_owned(), shared.clone()));
+        }
+        Ok(Self { shared, _relays: relays })
+    }
+
+    /// Cuts a process or a region off from everybody else, or connects it again.
+    pub fn cut_off(&self, place: &str, is_cut_off: bool) {
+        let mut state = self.shared.lock();
+        if is_cut_off {
+            state.islands.insert(place.to_owned());
+        } else {
+            state.islands.remove(place);
+        }
+        let State { islands, pairs } = &*state;
+        for ((from, to), conditions) in pairs {
+            conditions.send_replace(self.shared.conditions(islands, from.as_deref(), to));
+        }
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+        // Whoever panicked left whole sets behind.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn conditions(&self, islands: &BTreeSet<String>, from: Option<&str>, to: &str) -> Conditions {
+        let region = |name: &str| {
+            let row = self.rows.iter().find(|row| row.borrow().name == name)?;
+            row.borrow().region.clone()
+        };
+        let there = region(to);
+        // A stranger stands beside whom it calls.
+        let here = from.map_or_else(|| there.clone(), region);
+        let island = |name: Option<&str>, region: Option<String>| {
+            let own = name.filter(|name| islands.contains(*name)).map(str::to_owned);
+            own.or_else(|| region.filter(|region| islands.contains(region)))
+        };
+        let is_held = island(from, here.clone().filter(|_| from.is_some()))
+            != island(Some(to), there.clone());
+        let delay = if here == there { Duration::ZERO } else { self.distance };
+        Conditions { delay_to_target: delay, delay_from_target: delay, is_held }
+    }
+
+    /// The conditions between two processes, as they are and as they will be.
+    fn between(&self, from: Option<String>, to: &str) -> watch::Receiver<Conditions> {
+        let mut state = self.lock();
+        let now = self.conditions(&state.islands, from.as_deref(), to);
+        let pair = state.pairs.entry((from, to.to_owned()));
+        pair.or_insert_with(|| watch::Sender::new(now)).subscribe()
+    }
+
+    fn roots(&self) -> Vec<(String, u32)> {
+        let rows = self.rows.iter().map(|row| row.borrow());
+        rows.filter_map(|row| Some((row.name.clone(), row.pid?))).collect()
+    }
+}
+
+async fn accept(listener: TcpListener, target: SocketAddr, to: String, shared: Arc<Shared>) {
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((client, from)) => {
+                    let (to, shared) = (to.clone(), shared.clone());
+                    connections.spawn(carry(client, from, target, to, shared));
+                }
+                Err(_) => sleep(ACCEPT_AGAIN_AFTER).await,
+            },
+            Some(_) = connections.join_next() => {}
+        }
+    }
+}
+
+async fn carry(
+    client: TcpStream,
+    from: SocketAddr,
+    target: SocketAddr,
+    to: String,
+    shared: Arc<Shared>,
+) {
+    let Ok(at) = client.local_addr() else { return };
+    let roots = shared.roots();
+    let found = spawn_blocking(move || caller::find(from, at, &roots)).await;
+    let conditions = shared.between(found.unwrap_or_default(), &to);
+    let wire = Wire { target, conditions, cuts: shared.cuts.subscribe() };
+    relay::relay(client, Arc::new(wire)).await;
+}
