@@ -210,21 +210,28 @@ impl Cluster {
     pub fn writer_url(&self, region: &str) -> String {
         let near = self.nodes.iter().filter(|node| node.region == region);
         let far = self.nodes.iter().filter(|node| node.region != region);
-        let hosts: Vec<String> =
-            near.chain(far).map(|node| node.postgres.link.to_string()).collect();
-        url(&hosts, "read-write", &self.authority_file())
+        let hosts = near.chain(far).map(|node| node.postgres.link);
+        url(hosts, "read-write", &self.authority_file())
+    }
+
+    /// Where people and libpq's programs find the primary: past the relays. Behind one a dead node
+    /// takes the connection and closes it, and libpq tries the next host only when none was made.
+    #[must_use]
+    pub fn direct_url(&self) -> String {
+        let hosts = self.nodes.iter().map(|node| node.postgres.listen);
+        url(hosts, "read-write", &self.authority_file())
     }
 
     /// Where the clients of a region find a copy near them.
     #[must_use]
     pub fn reader_url(&self, region: &str) -> String {
         let near = self.nodes.iter().filter(|node| node.region == region);
-        let hosts: Vec<String> = near.map(|node| node.postgres.link.to_string()).collect();
-        url(&hosts, "any", &self.authority_file())
+        url(near.map(|node| node.postgres.link), "any", &self.authority_file())
     }
 }
 
-fn url(hosts: &[String], session: &str, authority: &Path) -> String {
+fn url(hosts: impl Iterator<Item = SocketAddr>, session: &str, authority: &Path) -> String {
+    let hosts: Vec<String> = hosts.map(|host| host.to_string()).collect();
     format!(
         "postgresql://{}/bank?target_session_attrs={session}&sslmode=verify-full&sslrootcert={}",
         hosts.join(","),

@@ -28,6 +28,9 @@ use crate::leave::Leave;
 use crate::output;
 use crate::receipt_keys;
 
+/// What `--database` says to have a cluster of the deployment's own.
+const CLUSTER: &str = "cluster";
+
 /// Start the whole deployment on this machine: front door, a balancer for each region, a server
 /// for each zone. Runs until Ctrl-C or `ballast down`.
 #[derive(Debug, Clone, clap::Args)]
@@ -43,8 +46,9 @@ pub(crate) struct UpArgs {
     #[arg(long, value_name = "DIR", default_value = data_folder::DEFAULT)]
     pub(crate) data: PathBuf,
 
-    /// Database instead of a file in the folder: postgres://USER@HOST/DATABASE (its password comes
-    /// from PGPASSWORD) or sqlite:PATH
+    /// Where the books are, instead of a file in the folder: postgres://USER@HOST/DATABASE (its
+    /// password comes from PGPASSWORD), sqlite:PATH, or `cluster`: PostgreSQL under Patroni with
+    /// etcd, in every zone, started here
     #[arg(long, value_name = "URL")]
     pub(crate) database: Option<String>,
 
@@ -55,11 +59,6 @@ pub(crate) struct UpArgs {
     /// Port of the front door; all other ports move by the same distance. 0 takes free ports
     #[arg(long, value_name = "N")]
     pub(crate) port: Option<u16>,
-
-    /// Where the books are: in one file, or in PostgreSQL under Patroni with etcd, in every zone
-    #[arg(long, value_name = "WHICH", value_parser = ["embedded", "cluster"],
-        default_value = "embedded")]
-    pub(crate) database: String,
 
     /// Start the cluster alone, without servers and balancers
     #[arg(long, requires = "database")]
@@ -153,11 +152,11 @@ fn plan(args: &UpArgs) -> anyhow::Result<Plan> {
     let data_folder = DataFolder::at(&args.data)
         .with_context(|| format!("could not find the folder {}", args.data.display()))?;
     let database = match &args.database {
-        Some(url) => {
+        Some(url) if url != CLUSTER => {
             database::from_argument(url)?;
             url.clone()
         }
-        None => format!("sqlite:{}", data_folder.database_file().display()),
+        _ => format!("sqlite:{}", data_folder.database_file().display()),
     };
     let ports = match args.port {
         None => Ports::AsWritten,
@@ -169,7 +168,8 @@ fn plan(args: &UpArgs) -> anyhow::Result<Plan> {
     let executable = std::env::current_exe().context("could not find this program")?;
     let options = PlanOptions { data_folder, database, executable, ports };
     let plan = Plan::try_new(&topology, &options)?;
-    if args.database == "cluster" { with_cluster(args, &topology, plan) } else { Ok(plan) }
+    let is_cluster = args.database.as_deref() == Some(CLUSTER);
+    if is_cluster { with_cluster(args, &topology, plan) } else { Ok(plan) }
 }
 
 fn with_cluster(args: &UpArgs, topology: &Topology, plan: Plan) -> anyhow::Result<Plan> {

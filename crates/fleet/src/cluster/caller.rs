@@ -58,11 +58,12 @@ mod tests {
         let to = listener.local_addr().unwrap();
         let client = TcpStream::connect(to).unwrap();
         let from = client.local_addr().unwrap();
+        let accepted = listener.accept().unwrap();
         let me = [("me".to_owned(), std::process::id())];
         assert_eq!(find(from, to, &me), Some("me".to_owned()));
         assert_eq!(find(to, from, &me), Some("me".to_owned()), "an accepted one as well");
         let nobody = [("somebody".to_owned(), u32::MAX)];
         assert_eq!(find(from, to, &nobody), None);
-        drop((client, listener));
+        drop((client, accepted));
     }
 }

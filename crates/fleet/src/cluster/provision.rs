@@ -22,16 +22,12 @@ const WITHIN: Duration = Duration::from_secs(15);
 ///
 /// # Errors
 /// [`ClusterError::Provision`] with what `psql` said.
-pub(crate) async fn provision(
-    cluster: &Cluster,
-    secrets: &Secrets,
-    home_region: &str,
-) -> Result<(), ClusterError> {
+pub(crate) async fn provision(cluster: &Cluster, secrets: &Secrets) -> Result<(), ClusterError> {
     let failed = |why: String| ClusterError::Provision(why);
     let psql = cluster.options.programs.postgres.join("psql");
     let mut child = Command::new(psql)
         .args(["--no-psqlrc", "--quiet", "--no-password", "--set=ON_ERROR_STOP=1", "--dbname"])
-        .arg(cluster.writer_url(home_region).replace("/bank?", "/postgres?"))
+        .arg(cluster.direct_url().replace("/bank?", "/postgres?"))
         .env("PGUSER", "postgres")
         .env("PGPASSWORD", &secrets.superuser)
         .env("PGCONNECT_TIMEOUT", "5")

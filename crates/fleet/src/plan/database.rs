@@ -51,8 +51,8 @@ impl Plan {
     #[must_use]
     pub fn only_database(mut self) -> Self {
         self.processes.retain(|process| process.role.is_of_cluster());
-        if let (Some(cluster), Some(home)) = (&self.cluster, self.home_region()) {
-            self.url = cluster.writer_url(home);
+        if let Some(cluster) = &self.cluster {
+            self.url = cluster.direct_url();
             self.database = self.url.clone();
         }
         self

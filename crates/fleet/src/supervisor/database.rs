@@ -61,9 +61,8 @@ impl Deployment {
     /// Makes the bank's database and roles, once there is a primary.
     pub(super) async fn provision(&self, deadline: Instant) -> Result<(), StartError> {
         let (Some(cluster), Some(wires)) = (&self.plan.cluster, &self.wires) else { return Ok(()) };
-        let home = self.plan.home_region().unwrap_or_default();
         loop {
-            match provision::provision(cluster, &wires.secrets, home).await {
+            match provision::provision(cluster, &wires.secrets).await {
                 Ok(()) => return Ok(()),
                 Err(error) if Instant::now() >= deadline => return Err(error.into()),
                 Err(_) => sleep(TRY_EVERY).await,

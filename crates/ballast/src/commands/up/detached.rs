@@ -55,7 +55,6 @@ fn arguments(args: &UpArgs) -> Vec<OsString> {
     if let Some(topology) = &args.topology {
         arguments.extend(["--topology".into(), topology.clone().into_os_string()]);
     }
-    arguments.extend(["--database".into(), args.database.clone().into()]);
     arguments.extend(["--durability".into(), args.durability.clone().into()]);
     arguments.extend(["--patroni".into(), args.patroni.clone().into_os_string()]);
     if args.only_database {
