@@ -6,7 +6,7 @@
 //! from `topology.json` so that they equal the ones Terraform gives the AWS load balancer.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
@@ -85,6 +85,14 @@ pub struct TlsFiles {
     pub certificate: PathBuf,
     /// The private key; readable by its owner only.
     pub key: PathBuf,
+}
+
+impl TlsFiles {
+    /// What [`crate::self_signed`] makes in this folder.
+    #[must_use]
+    pub fn in_folder(folder: &Path) -> Self {
+        Self { certificate: folder.join("tls-certificate.pem"), key: folder.join("tls-key.pem") }
+    }
 }
 
 /// What the process stands for.

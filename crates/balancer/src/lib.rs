@@ -28,7 +28,7 @@ mod status;
 mod tls;
 mod upstream;
 
-pub use config::{Config, ConfigError};
+pub use config::{Config, ConfigError, TlsFiles};
 pub use error::Error;
 pub use run::{Start, run};
 pub use serve::Balancer;

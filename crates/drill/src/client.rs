@@ -6,16 +6,17 @@
 //! [`Client::send`] tries once and says what happened; [`Client::send_until_answered`] repeats a
 //! call that is safe to repeat until the bank gives an answer that means something.
 //!
-//! Deliberately not here: TLS. The tools talk to a deployment on this machine or through a tunnel.
+//! Deliberately not here: whom to trust over TLS (`fleet::tls`), and HTTP/2.
 
 mod link;
 mod retry;
 
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{net::IpAddr, path::Path, sync::Arc, time::Duration};
 
 use anyhow::{Context, bail};
 use bytes::Bytes;
-use http::{HeaderValue, Method, StatusCode, Uri};
+use fleet::tls::Trust;
+use http::{HeaderValue, Method, StatusCode, Uri, uri::Authority};
 use serde::Deserialize;
 
 use self::link::Link;
@@ -27,34 +28,48 @@ pub struct BankAddress {
     host: String,
     port: u16,
     host_header: HeaderValue,
+    /// Whose certificates are good; `None` is plain HTTP.
+    trust: Option<Trust>,
 }
 
 impl BankAddress {
-    /// Reads `http://host[:port]`.
+    /// Reads `http://host[:port]` or `https://host[:port]`. Over TLS the certificates in this file
+    /// are trusted; without a file those of the authorities that this machine trusts.
     ///
     /// # Errors
-    /// When it is not such an address; the message says what is wrong with it.
-    pub fn parse(url: &str) -> anyhow::Result<Self> {
+    /// When it is not such an address, or the file cannot be used; the message says what is wrong.
+    pub fn parse(url: &str, certificate: Option<&Path>) -> anyhow::Result<Self> {
         let uri: Uri = url.trim().parse().with_context(|| format!("{url} is not an address"))?;
-        match uri.scheme_str() {
-            Some("http") => {}
-            Some("https") => bail!("{url}: these tools speak plain http only; use a tunnel"),
+        let trust = match uri.scheme_str() {
+            Some("http") => None,
+            Some("https") => Some(match certificate {
+                Some(file) => Trust::in_file(file)?,
+                None => Trust::of_this_machine().context("no authority is trusted here")?,
+            }),
             _ => bail!("{url}: an address looks like http://127.0.0.1:8080"),
-        }
+        };
         if !matches!(uri.path(), "" | "/") || uri.query().is_some() {
             bail!("{url}: leave out what follows the port; the tools know the paths");
         }
         let authority = uri.authority().with_context(|| format!("{url} names no host"))?;
         let host_header = HeaderValue::from_str(authority.as_str())?;
-        let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
-        Ok(Self { host, port: authority.port_u16().unwrap_or(80), host_header })
+        let host = bare_host(authority).to_owned();
+        let port = authority.port_u16().unwrap_or(if trust.is_some() { 443 } else { 80 });
+        Ok(Self { host, port, host_header, trust })
     }
+}
 
-    /// Whether it is on this machine by its very name.
-    pub fn is_loopback(&self) -> bool {
-        let is_loopback = |address: IpAddr| address.is_loopback();
-        self.host == "localhost" || self.host.parse().is_ok_and(is_loopback)
-    }
+/// Whether an address is on this machine by its very name.
+pub fn is_loopback(url: &str) -> bool {
+    let is_loopback = |address: IpAddr| address.is_loopback();
+    let uri: Option<Uri> = url.trim().parse().ok();
+    let host = uri.as_ref().and_then(Uri::authority).map(bare_host);
+    host.is_some_and(|host| host == "localhost" || host.parse().is_ok_and(is_loopback))
+}
+
+/// The host as sockets and certificates know it: IPv6 addresses without brackets.
+fn bare_host(authority: &Authority) -> &str {
+    authority.host().trim_start_matches('[').trim_end_matches(']')
 }
 
 /// A bearer token; its debug form hides it.

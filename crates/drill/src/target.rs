@@ -9,7 +9,7 @@ use anyhow::{Context, bail};
 pub use fleet::local::SignIn;
 use fleet::{local::LocalDeployment, process::Process};
 
-use crate::client::{BankAddress, Token};
+use crate::client::{BankAddress, Token, is_loopback};
 
 /// What the flags say; everything left out comes from the data folder.
 #[derive(Debug, Clone, Default)]
@@ -49,18 +49,18 @@ impl Target {
     /// what to do.
     pub fn resolve(options: &TargetOptions) -> anyhow::Result<Self> {
         let url = options.url.as_deref();
-        let elsewhere = url.map(BankAddress::parse).transpose()?;
         // Tokens of this machine's bank are never sent to another machine.
-        let is_local = elsewhere.as_ref().is_none_or(BankAddress::is_loopback);
+        let is_local = url.is_none_or(is_loopback);
         let local = match LocalDeployment::read(&options.data) {
             Ok(deployment) => Some(deployment).filter(|_| is_local),
-            Err(_) if elsewhere.is_some() => None,
+            Err(_) if url.is_some() => None,
             Err(error) => return Err(error).context("say where the bank is with --url, or"),
         };
         let stored = local.as_ref().and_then(|deployment| deployment.credentials().ok());
-        let address = match (elsewhere, &local) {
-            (Some(address), _) => address,
-            (None, Some(deployment)) => BankAddress::parse(&deployment.url)?,
+        let certificate = local.as_ref().and_then(LocalDeployment::certificate);
+        let address = match (url, &local) {
+            (Some(url), _) => BankAddress::parse(url, certificate)?,
+            (None, Some(deployment)) => BankAddress::parse(&deployment.url, certificate)?,
             (None, None) => bail!("say where the bank is with --url"),
         };
         Ok(Self {

@@ -190,6 +190,7 @@ async fn supervise(data: &str, ports: &str) -> anyhow::Result<()> {
         database: "sqlite:none".to_owned(),
         executable: std::env::current_exe()?,
         ports: Ports::These(ports),
+        tls: None,
     };
     let plan = Plan::try_new(&Topology::parse(BUILT_IN, "built-in")?, &options)?;
     let claim = Claim::take(&plan).await?;

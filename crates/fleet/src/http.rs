@@ -1,4 +1,4 @@
-//! One `GET` to a process of ours, on loopback.
+//! One `GET` to a process of ours, on loopback, over TLS where it speaks that.
 //!
 //! Guarantees: at most a bounded piece of the answer is read.
 //!
@@ -8,9 +8,12 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::path::Path;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
+
+use crate::tls::Trust;
 
 /// The status of a balancer over 64 servers is some 30 KiB.
 const ANSWER_BYTES_MAX: u64 = 1024 * 1024;
@@ -21,12 +24,30 @@ pub(crate) struct Answer {
     pub(crate) body: Vec<u8>,
 }
 
-/// Asks for a path.
+/// Asks for a path; over TLS when the process shows this certificate.
 ///
 /// # Errors
 /// What the system says, and [`io::ErrorKind::InvalidData`] when the answer is not HTTP.
-pub(crate) async fn get(address: SocketAddr, path: &str) -> io::Result<Answer> {
-    let mut stream = TcpStream::connect(address).await?;
+pub(crate) async fn get(
+    address: SocketAddr,
+    certificate: Option<&Path>,
+    path: &str,
+) -> io::Result<Answer> {
+    let stream = TcpStream::connect(address).await?;
+    match certificate {
+        None => exchange(stream, address, path).await,
+        Some(file) => {
+            let host = address.ip().to_string();
+            let stream = Trust::in_file(file)?.shake_hands(&host, stream).await?;
+            exchange(stream, address, path).await
+        }
+    }
+}
+
+async fn exchange<S>(mut stream: S, address: SocketAddr, path: &str) -> io::Result<Answer>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
     let request = format!("GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await?;
     let mut bytes = Vec::new();

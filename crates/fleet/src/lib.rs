@@ -20,4 +20,5 @@ pub mod plan;
 pub mod process;
 pub mod roll;
 pub mod supervisor;
+pub mod tls;
 pub mod topology;

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::control::socket;
 use crate::data_folder::DataFolder;
-use crate::process::Process;
+use crate::process::{Process, Role};
 
 /// A running deployment of this machine.
 #[derive(Debug, Clone)]
@@ -123,6 +123,13 @@ impl LocalDeployment {
             read_json(&credentials_file).map_err(|source| unreadable(&credentials_file, source))?;
         let Record { url, pid, database, processes } = record;
         Ok(Self { url, pid, database, processes, credentials, credentials_file })
+    }
+
+    /// The certificate that its one address shows, where that speaks TLS.
+    #[must_use]
+    pub fn certificate(&self) -> Option<&Path> {
+        let door = self.processes.iter().find(|process| process.role == Role::FrontDoor)?;
+        door.certificate.as_deref()
     }
 
     /// The tokens of the local tools.

@@ -14,6 +14,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::Serialize;
 use serde_json::Value;
 
 use crate::cluster::Cluster;
@@ -56,6 +57,17 @@ pub struct PlanOptions {
     pub executable: PathBuf,
     /// Which ports to take.
     pub ports: Ports,
+    /// Makes the front door speak TLS.
+    pub tls: Option<TlsFiles>,
+}
+
+/// A certificate and its private key, as PEM.
+#[derive(Debug, Clone, Serialize)]
+pub struct TlsFiles {
+    /// The certificate, made out to 127.0.0.1, and those that signed it.
+    pub certificate: PathBuf,
+    /// Its key.
+    pub key: PathBuf,
 }
 
 /// Everything the supervisor needs to know.
@@ -105,6 +117,8 @@ pub struct PlannedProcess {
     pub zone: Option<String>,
     /// Where it will listen.
     pub address: SocketAddr,
+    /// The certificate it will show, where it speaks TLS.
+    pub certificate: Option<PathBuf>,
     /// The processes it sends requests to; none for a server.
     pub upstreams: Vec<String>,
     /// Path that answers 200 once it is ready.
@@ -168,6 +182,8 @@ impl Plan {
         }
         let name = "front-door".to_owned();
         let mut door = process(topology, options, name, Role::FrontDoor, front_door_address);
+        door.certificate = options.tls.as_ref().map(|files| files.certificate.clone());
+        let scheme = if options.tls.is_some() { "https" } else { "http" };
         configure(topology, options, &mut regions, &mut door);
         let (mut balancers, servers): (Vec<_>, Vec<_>) = regions.into_iter().unzip();
         let mut processes: Vec<PlannedProcess> = servers.into_iter().flatten().collect();
@@ -175,7 +191,7 @@ impl Plan {
         processes.push(door);
         Ok(Self {
             data_folder: options.data_folder.clone(),
-            url: format!("http://{front_door_address}"),
+            url: format!("{scheme}://{front_door_address}"),
             database: options.database.clone(),
             executable: options.executable.clone(),
             processes,
@@ -242,6 +258,7 @@ fn process(
         region: None,
         zone: None,
         address,
+        certificate: None,
         upstreams: Vec::new(),
         ready_path: topology.application.ready_path.clone(),
         config: Value::Null,

@@ -6,6 +6,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
@@ -59,6 +60,9 @@ pub struct Process {
     pub zone: Option<String>,
     /// Where it listens.
     pub address: SocketAddr,
+    /// The certificate it shows, where it speaks TLS: a client has to trust it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<PathBuf>,
     /// Its process id while it lives.
     pub pid: Option<u32>,
     /// Where it is in its life.

@@ -295,6 +295,7 @@ impl Place {
             region: planned.region.clone(),
             zone: planned.zone.clone(),
             address: planned.address,
+            certificate: planned.certificate.clone(),
             pid: None,
             state: State::Starting,
             restarts: 0,

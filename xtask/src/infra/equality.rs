@@ -102,6 +102,7 @@ fn names(
         database: String::new(),
         executable: PathBuf::new(),
         ports: Ports::AsWritten,
+        tls: None,
     };
     let here = local::Plan::try_new(topology, &options)?;
     for (role, kind) in [(Role::Server, "aws_autoscaling_group"), (Role::Balancer, "aws_lb")] {

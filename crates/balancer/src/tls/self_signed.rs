@@ -22,10 +22,7 @@ const RENEW_DAYS: u32 = 30;
 /// # Errors
 /// The files cannot be written.
 pub fn self_signed(folder: &Path) -> io::Result<TlsFiles> {
-    let files = TlsFiles {
-        certificate: folder.join("tls-certificate.pem"),
-        key: folder.join("tls-key.pem"),
-    };
+    let files = TlsFiles::in_folder(folder);
     if is_fresh(&files) {
         return Ok(files);
     }

@@ -107,6 +107,7 @@ fn show(args: &ShowArgs) -> anyhow::Result<ExitCode> {
         database: String::new(),
         executable: PathBuf::new(),
         ports: Ports::AsWritten,
+        tls: None,
     };
     let plan = Plan::try_new(&topology, &options)?;
     if args.json {

@@ -17,7 +17,7 @@ use std::time::Duration;
 use anyhow::Context;
 use fleet::cluster::{Cluster, ClusterOptions, Durability, Programs, programs};
 use fleet::data_folder::{self, DataFolder};
-use fleet::plan::{Plan, PlanOptions, Ports};
+use fleet::plan::{Plan, PlanOptions, Ports, TlsFiles};
 use fleet::supervisor::{Claim, Deployment, EVENTS_MAX, ports};
 use fleet::topology::Topology;
 use tokio::sync::mpsc;
@@ -77,6 +77,11 @@ pub(crate) struct UpArgs {
     #[arg(long, value_name = "FILE", default_value = programs::PATRONI_HOME)]
     pub(crate) patroni: PathBuf,
 
+    /// Speak https, with a certificate for localhost, 127.0.0.1 and ::1 that no authority has
+    /// signed; it is kept in the folder
+    #[arg(long)]
+    pub(crate) tls_self_signed: bool,
+
     /// Return when everything is ready, and leave it running
     #[arg(long)]
     pub(crate) detach: bool,
@@ -101,6 +106,11 @@ pub(crate) async fn run(args: UpArgs) -> anyhow::Result<ExitCode> {
     let mut leave = Leave::try_new().context("could not listen to signals")?;
     let plan = plan(&args)?;
     let claim = Claim::take(&plan).await?;
+    if args.tls_self_signed {
+        let folder = plan.data_folder.root();
+        balancer::self_signed(folder)
+            .with_context(|| format!("could not make a certificate in {}", folder.display()))?;
+    }
     receipt_keys::make_if_missing(&plan.data_folder.receipt_keys_file())?;
     let staff = if args.only_database {
         Vec::new()
@@ -166,7 +176,8 @@ fn plan(args: &UpArgs) -> anyhow::Result<Plan> {
         Some(port) => Ports::From(port),
     };
     let executable = std::env::current_exe().context("could not find this program")?;
-    let options = PlanOptions { data_folder, database, executable, ports };
+    let tls = args.tls_self_signed.then(|| tls_files(&data_folder));
+    let options = PlanOptions { data_folder, database, executable, ports, tls };
     let plan = Plan::try_new(&topology, &options)?;
     let is_cluster = args.database.as_deref() == Some(CLUSTER);
     if is_cluster { with_cluster(args, &topology, plan) } else { Ok(plan) }
@@ -187,4 +198,9 @@ fn with_cluster(args: &UpArgs, topology: &Topology, plan: Plan) -> anyhow::Resul
     let ports = Cluster::ports(&plan.data_folder, find)?;
     let cluster = Cluster::try_new(topology, &plan.data_folder, options, &ports)?;
     Ok(plan.with_cluster(cluster).only_database())
+}
+
+fn tls_files(data_folder: &DataFolder) -> TlsFiles {
+    let balancer::TlsFiles { certificate, key } = balancer::TlsFiles::in_folder(data_folder.root());
+    TlsFiles { certificate, key }
 }

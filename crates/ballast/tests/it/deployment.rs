@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+const DEFAULT_LEVELS: &str = "info,refinery_core=warn,refinery=warn";
+
 /// A running deployment.
 pub(crate) struct Deployment {
     pub(crate) folder: tempfile::TempDir,
@@ -25,16 +27,26 @@ pub(crate) fn text(bytes: &[u8]) -> String {
 
 impl Deployment {
     pub(crate) fn up() -> Self {
-        Self::up_with_log("info,refinery_core=warn,refinery=warn")
+        Self::up_with(&[], DEFAULT_LEVELS)
     }
 
     /// With the levels of `BALLAST_LOG`.
     pub(crate) fn up_with_log(levels: &str) -> Self {
+        Self::up_with(&[], levels)
+    }
+
+    /// With more arguments.
+    pub(crate) fn up_as(arguments: &[&str]) -> Self {
+        Self::up_with(arguments, DEFAULT_LEVELS)
+    }
+
+    fn up_with(arguments: &[&str], levels: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let data = folder.path().join("bank");
         let started = Instant::now();
         let output = Command::new(env!("CARGO_BIN_EXE_ballast"))
             .args(["up", "--detach", "--port", "0", "--data", data.to_str().unwrap()])
+            .args(arguments)
             .env("BALLAST_LOG", levels)
             .output()
             .unwrap();

@@ -15,6 +15,7 @@ mod deployment;
 mod exactly_once;
 mod faults;
 mod http;
+mod https;
 mod receipts;
 mod secrets;
 mod sessions;

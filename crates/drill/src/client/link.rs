@@ -11,11 +11,13 @@ use std::{
 };
 
 use bytes::Bytes;
+use fleet::tls::TlsStream;
 use http::header::RETRY_AFTER;
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1::{self, Connection, SendRequest};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
+use tokio_util::either::Either;
 
 use super::{Answer, BankAddress};
 
@@ -70,7 +72,7 @@ impl std::error::Error for SendError {
 }
 
 /// What moves bytes for the sender, as long as somebody polls it.
-type Driver = Connection<TokioIo<TcpStream>, Full<Bytes>>;
+type Driver = Connection<TokioIo<Either<TcpStream, TlsStream<TcpStream>>>, Full<Bytes>>;
 
 /// An open connection.
 pub(super) struct Link {
@@ -85,6 +87,13 @@ impl Link {
         let place = (address.host.as_str(), address.port);
         let stream = TcpStream::connect(place).await.map_err(SendError::Connect)?;
         stream.set_nodelay(true).map_err(SendError::Connect)?;
+        let stream = match &address.trust {
+            None => Either::Left(stream),
+            Some(trust) => {
+                let shaken = trust.shake_hands(&address.host, stream).await;
+                Either::Right(shaken.map_err(SendError::Connect)?)
+            }
+        };
         let (sender, driver) =
             http1::handshake(TokioIo::new(stream)).await.map_err(SendError::Broken)?;
         Ok(Self { sender, driver: Some(Box::pin(driver)) })

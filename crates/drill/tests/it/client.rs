@@ -74,7 +74,7 @@ async fn nobody_listening_is_told_apart_from_a_broken_connection() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     drop(listener);
-    let mut client = Client::new(BankAddress::parse(&url).unwrap().into(), TIMEOUT);
+    let mut client = Client::new(BankAddress::parse(&url, None).unwrap().into(), TIMEOUT);
     let error = client.send(&Call::sign_in("a", "b")).await.unwrap_err();
     assert!(matches!(error, SendError::Connect(_)), "{error:?}");
 }
@@ -83,7 +83,7 @@ async fn nobody_listening_is_told_apart_from_a_broken_connection() {
 async fn a_bank_that_never_answers_is_a_timeout() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    let address = BankAddress::parse(&url).unwrap().into();
+    let address = BankAddress::parse(&url, None).unwrap().into();
     let mut client = Client::new(address, Duration::from_millis(50));
     let error = client.send(&Call::sign_in("a", "b")).await.unwrap_err();
     assert!(matches!(error, SendError::Timeout(_)), "{error:?}");
@@ -91,10 +91,11 @@ async fn a_bank_that_never_answers_is_a_timeout() {
 
 #[test]
 fn addresses_are_http_hosts() {
-    for good in ["http://127.0.0.1:8080", "http://localhost:80/", "http://[::1]:8080", "http://a"] {
-        assert!(BankAddress::parse(good).is_ok(), "{good}");
+    for good in ["http://127.0.0.1:8080", "http://localhost:80/", "http://[::1]:8080", "https://a"]
+    {
+        assert!(BankAddress::parse(good, None).is_ok(), "{good}");
     }
-    for bad in ["https://bank", "127.0.0.1:8080", "http://a/b", "http://a?b", "", "http://"] {
-        assert!(BankAddress::parse(bad).is_err(), "{bad}");
+    for bad in ["ftp://bank", "127.0.0.1:8080", "http://a/b", "http://a?b", "", "http://"] {
+        assert!(BankAddress::parse(bad, None).is_err(), "{bad}");
     }
 }

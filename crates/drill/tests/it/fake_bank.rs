@@ -71,7 +71,9 @@ impl FakeBank {
 
     pub(crate) fn target(&self) -> Target {
         Target {
-            address: Arc::new(BankAddress::parse(&format!("http://{}", self.address)).unwrap()),
+            address: Arc::new(
+                BankAddress::parse(&format!("http://{}", self.address), None).unwrap(),
+            ),
             teller: Token::parse("teller").unwrap(),
             executive: Token::parse("executive").unwrap(),
             processes: Vec::new(),

@@ -59,11 +59,11 @@ pub(crate) async fn fill(processes: &mut [Process]) {
 
 async fn ask(role: Role, address: SocketAddr) -> Option<Member> {
     if role == Role::Etcd {
-        let answer = http::get(address, "/metrics").await.ok()?;
+        let answer = http::get(address, None, "/metrics").await.ok()?;
         let text = String::from_utf8(answer.body).ok()?;
         return etcd(&text);
     }
-    let answer = http::get(address, "/patroni").await.ok()?;
+    let answer = http::get(address, None, "/patroni").await.ok()?;
     patroni(&serde_json::from_slice(&answer.body).ok()?)
 }
 

@@ -50,7 +50,7 @@ async fn watch(row: watch::Receiver<Process>, data: &Path) {
             let row = row.borrow();
             (row.address, row.pid, row.state)
         };
-        let answer = timeout(LOOK_EVERY, http::get(address, "/liveness")).await;
+        let answer = timeout(LOOK_EVERY, http::get(address, None, "/liveness")).await;
         // Who starts has no PostgreSQL yet.
         if matches!(answer, Ok(Ok(_))) || state != State::Running {
             heard = Instant::now();

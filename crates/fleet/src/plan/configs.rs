@@ -49,6 +49,8 @@ pub(super) fn server(
         "database": options.database,
         "receipt_keys": options.data_folder.receipt_keys_file(),
         "drain_seconds": topology.drain_seconds,
+        // Browsers send such cookies over TLS only.
+        "secure_cookies": options.tls.is_some(),
         "exit_with_parent": true,
     })
 }
@@ -103,6 +105,9 @@ pub(super) fn front_door(
         let limits =
             json!({ "connections_per_client_max": 4_096, "client_requests_per_second_max": null });
         fields.insert("limits".to_owned(), limits);
+    }
+    if let (Some(files), Some(fields)) = (&options.tls, config.as_object_mut()) {
+        fields.insert("tls".to_owned(), json!(files));
     }
     config
 }

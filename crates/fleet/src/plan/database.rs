@@ -80,6 +80,7 @@ impl Plan {
             region,
             zone,
             address,
+            certificate: None,
             upstreams: Vec::new(),
             ready_path: ready_path.to_owned(),
             arguments: vec!["guard".to_owned(), "--config".to_owned(), config_file],

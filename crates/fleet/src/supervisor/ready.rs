@@ -6,6 +6,7 @@
 //! Deliberately not here: the checks that decide about traffic; they belong to the balancers.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::time::Duration;
 
 use tokio::time::{sleep, timeout};
@@ -22,10 +23,10 @@ const ASK_EVERY_FIRST: Duration = Duration::from_millis(10);
 const ASK_EVERY_LAST: Duration = Duration::from_millis(200);
 
 /// Returns once the process is ready.
-pub(super) async fn wait(address: SocketAddr, path: &str) {
+pub(super) async fn wait(address: SocketAddr, certificate: Option<&Path>, path: &str) {
     let mut pause = ASK_EVERY_FIRST;
     loop {
-        let asked = timeout(ANSWER_WITHIN, http::get(address, path)).await;
+        let asked = timeout(ANSWER_WITHIN, http::get(address, certificate, path)).await;
         if asked.is_ok_and(|answer| answer.is_ok_and(|answer| answer.status == 200)) {
             return;
         }

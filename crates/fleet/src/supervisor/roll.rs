@@ -184,7 +184,7 @@ impl Operations {
         let Some(balancer) = self.before(&row) else { return Ok(()) };
         let deadline = Instant::now() + IN_USE_WITHIN;
         loop {
-            let said = rotation::ask(&balancer.name, balancer.address).await;
+            let said = rotation::ask(&balancer).await;
             let in_use = said.iter().filter(|(name, it)| it.in_use && others.contains(name));
             let in_use = u32::try_from(in_use.count()).unwrap_or(u32::MAX);
             if in_use >= self.rollout.healthy_minimum {
@@ -241,7 +241,7 @@ impl Operations {
     async fn rotation_of(&self, member: &Member) -> Option<Rotation> {
         let row = member.row.borrow().clone();
         let balancer = self.before(&row)?;
-        let said = rotation::ask(&balancer.name, balancer.address).await;
+        let said = rotation::ask(&balancer).await;
         said.into_iter().find(|(name, _)| *name == row.name).map(|(_, rotation)| rotation)
     }
 

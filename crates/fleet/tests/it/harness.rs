@@ -40,6 +40,7 @@ impl Site {
             database: "sqlite:none".to_owned(),
             executable: fake_child(),
             ports: Ports::These(ports.clone()),
+            tls: None,
         };
         let plan = Plan::try_new(&topology, &options).unwrap();
         Self { folder, plan, ports }

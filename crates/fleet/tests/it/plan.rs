@@ -11,6 +11,7 @@ fn plan(ports: Ports) -> Result<Plan, PlanError> {
         database: "sqlite:/data/bank.db".to_owned(),
         executable: "/bin/ballast".into(),
         ports,
+        tls: None,
     };
     Plan::try_new(&Topology::parse(BUILT_IN, "built-in").unwrap(), &options)
 }
@@ -49,7 +50,8 @@ fn the_server_config() {
         "name": "applicationServer01-east", "region": "east", "zone": "us-east-1a",
         "listen": "127.0.0.1:8111", "database": "sqlite:/data/bank.db",
         "receipt_keys": "/data/receipt-keys.json",
-        "drain_seconds": 5, "exit_with_parent": true,
+        "drain_seconds": 5, "secure_cookies": false,
+        "exit_with_parent": true,
     });
     assert_eq!(config(&plan(Ports::AsWritten).unwrap(), "applicationServer01-east"), expected);
 }

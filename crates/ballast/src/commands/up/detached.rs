@@ -66,5 +66,8 @@ fn arguments(args: &UpArgs) -> Vec<OsString> {
     if let Some(port) = args.port {
         arguments.extend(["--port".into(), port.to_string().into()]);
     }
+    if args.tls_self_signed {
+        arguments.push("--tls-self-signed".into());
+    }
     arguments
 }

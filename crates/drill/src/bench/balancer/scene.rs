@@ -139,7 +139,7 @@ impl Scene {
             .into_iter()
             .find(|process| process.role == Role::Balancer && process.region == server.region)
             .with_context(|| format!("{} has no balancer", server.name))?;
-        let address = BankAddress::parse(&format!("http://{}", balancer.address))?;
+        let address = BankAddress::parse(&format!("http://{}", balancer.address), None)?;
         let mut client = Client::new(Arc::new(address), TIMEOUT);
         let call = Call::anonymous_get("/status.json");
         let end = Instant::now() + OUT_WITHIN;

@@ -16,6 +16,7 @@ use tokio::time::{Instant, sleep_until};
 use super::order::{Deed, Order, OrderError, Reply};
 use super::{Life, Running, describe, end, signal};
 use crate::fault::{ActiveFault, Fault};
+use crate::plan::PlannedProcess;
 use crate::process::State;
 use crate::supervisor::{EventKind, ready};
 
@@ -61,8 +62,9 @@ impl Life {
     pub(super) async fn attend(&mut self, running: Running) -> End {
         let (leaving, successor) = (None, None);
         let mut shift = Shift { running, ready_at: None, is_frozen: false, leaving, successor };
-        let ready_path = self.planned.ready_path.clone();
-        let mut readiness = pin!(ready::wait(self.planned.address, &ready_path));
+        let PlannedProcess { address, certificate, ready_path, .. } = self.planned.clone();
+        let asking = || ready::wait(address, certificate.as_deref(), &ready_path);
+        let mut readiness = pin!(asking());
         loop {
             let deadline = shift.deadline();
             let step = tokio::select! {
@@ -84,7 +86,7 @@ impl Life {
                     self.announce(successor.running.child.id());
                     (shift.running, shift.ready_at) = (successor.running, None);
                     shift.is_frozen = false;
-                    readiness.set(ready::wait(self.planned.address, &ready_path));
+                    readiness.set(asking());
                 }
                 Step::SuccessorLeft(status) => {
                     if let Some(successor) = shift.successor.take() {

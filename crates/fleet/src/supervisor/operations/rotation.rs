@@ -6,7 +6,6 @@
 //! Deliberately not here: the balancer's own types; this crate may not know them. A test of the
 //! binary holds the two together.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -34,13 +33,15 @@ struct Upstream {
 }
 
 /// What one balancer says of everything behind it; nothing when it does not answer.
-pub(crate) async fn ask(balancer: &str, address: SocketAddr) -> Vec<(String, Rotation)> {
-    let asked = timeout(ANSWER_WITHIN, http::get(address, "/status.json")).await;
+pub(crate) async fn ask(balancer: &Process) -> Vec<(String, Rotation)> {
+    let Process { name: balancer, address, certificate, .. } = balancer;
+    let asking = http::get(*address, certificate.as_deref(), "/status.json");
+    let asked = timeout(ANSWER_WITHIN, asking).await;
     let Ok(Ok(answer)) = asked else { return Vec::new() };
     let Ok(status) = serde_json::from_slice::<Status>(&answer.body) else { return Vec::new() };
     let row = |Upstream { name, state, why, outstanding }| {
         let in_use = matches!(state.as_str(), "healthy" | "slow_start");
-        (name, Rotation { balancer: balancer.to_owned(), in_use, state, why, outstanding })
+        (name, Rotation { balancer: balancer.clone(), in_use, state, why, outstanding })
     };
     status.upstreams.into_iter().map(row).collect()
 }
@@ -54,7 +55,7 @@ pub(crate) async fn fill(processes: &mut [Process]) {
         .cloned()
     {
         asking.spawn(async move {
-            let said = ask(&balancer.name, balancer.address).await;
+            let said = ask(&balancer).await;
             (balancer, said)
         });
     }

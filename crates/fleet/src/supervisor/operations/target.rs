@@ -95,6 +95,7 @@ mod tests {
             region: region.map(str::to_owned),
             zone: zone.map(str::to_owned),
             address: "127.0.0.1:1".parse().unwrap(),
+            certificate: None,
             pid: None,
             state: State::Running,
             restarts: 0,
