@@ -13,8 +13,6 @@ use ledger::{Role, UserId};
 use serde_json::json;
 use store::{DatabaseUrl, NewSession, SessionKind, SessionOrigin, Staff, Store, now_ms};
 
-use crate::database;
-
 /// The staff of a fresh bank, as in every branch's training deck.
 const SAMPLE_STAFF: [(&str, &str, Role); 5] = [
     ("C00000001", "ramesh", Role::Executive),
@@ -39,12 +37,27 @@ pub(crate) struct SampleStaff {
     pub(crate) password: Option<String>,
 }
 
+/// A bank's database and who signs in to it.
+pub(crate) struct Books {
+    /// As the owner of its tables.
+    pub(crate) owner: DatabaseUrl,
+    /// As servers do.
+    pub(crate) server: DatabaseUrl,
+}
+
+impl Books {
+    /// One user does everything.
+    pub(crate) fn of_one(url: DatabaseUrl) -> Self {
+        Self { owner: url.clone(), server: url }
+    }
+}
+
 /// Brings the database up to date, adds the sample staff that is missing, gives everyone who has
 /// not chosen a password a new one, and writes tokens for `replay` and `bench`.
-pub(crate) async fn prepare(address: &str, data: &Path) -> anyhow::Result<Vec<SampleStaff>> {
-    let url = database::with_password(DatabaseUrl::parse(address)?);
-    store::migrate(&url).await.with_context(|| url.to_string())?;
-    let store = Store::open(&url)?;
+pub(crate) async fn prepare(books: &Books, data: &Path) -> anyhow::Result<Vec<SampleStaff>> {
+    let Books { owner, server } = books;
+    store::migrate(owner).await.with_context(|| owner.to_string())?;
+    let store = Store::open(server)?;
     let mut staff = Vec::new();
     for (user, name, role) in SAMPLE_STAFF {
         let user = UserId::parse(user).context("sample user ids are well formed")?;

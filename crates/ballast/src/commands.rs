@@ -14,5 +14,6 @@ pub(crate) mod replay;
 pub(crate) mod roll;
 pub(crate) mod serve;
 pub(crate) mod staff;
+pub(crate) mod switchover;
 pub(crate) mod topology;
 pub(crate) mod up;

@@ -1,10 +1,12 @@
 //! Which database a command means.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::Args;
+use fleet::cluster::access::Access;
 use fleet::data_folder::DataFolder;
+use fleet::local::LocalDeployment;
 use store::{DatabaseUrl, Store};
 
 /// The file of the embedded database inside a data folder.
@@ -33,7 +35,38 @@ impl DatabaseArgs {
     pub(crate) fn url(&self) -> anyhow::Result<DatabaseUrl> {
         match &self.database {
             Some(url) => from_argument(url),
-            None => Ok(DatabaseUrl::file(self.data.join(EMBEDDED))),
+            None => self.deployment(),
+        }
+    }
+
+    /// The copy of the books on one node of the deployment's cluster.
+    pub(crate) fn on_node(&self, node: &str) -> anyhow::Result<DatabaseUrl> {
+        let folder = self.data_folder()?;
+        let access = Access::read(&folder)?.with_context(|| {
+            format!("there is no cluster in {}; `--node` needs one", folder.root().display())
+        })?;
+        let url = access.nodes.get(node).with_context(|| {
+            let known: Vec<&str> = access.nodes.keys().map(String::as_str).collect();
+            format!("there is no node `{node}`; there are {}", known.join(", "))
+        })?;
+        signed_in(url, &access.password_file)
+    }
+
+    /// What the deployment that runs here uses; else the file that is here; else the cluster.
+    fn deployment(&self) -> anyhow::Result<DatabaseUrl> {
+        let folder = self.data_folder()?;
+        let access = Access::read(&folder)?;
+        let embedded = self.data.join(EMBEDDED);
+        let running = LocalDeployment::read(&self.data).ok().map(|running| running.database);
+        match (running, access) {
+            (Some(url), Some(access)) if url == access.writer => {
+                signed_in(&access.writer, &access.password_file)
+            }
+            (Some(url), _) => Ok(with_password(DatabaseUrl::parse(&url)?)),
+            (None, Some(access)) if !embedded.exists() => {
+                signed_in(&access.writer, &access.password_file)
+            }
+            (None, _) => Ok(DatabaseUrl::file(embedded)),
         }
     }
 
@@ -70,6 +103,13 @@ pub(crate) fn from_argument(text: &str) -> anyhow::Result<DatabaseUrl> {
         );
     }
     Ok(with_password(url))
+}
+
+/// Adds the password that a file holds.
+pub(crate) fn signed_in(url: &str, password_file: &Path) -> anyhow::Result<DatabaseUrl> {
+    let password = std::fs::read_to_string(password_file)
+        .with_context(|| format!("could not read {}", password_file.display()))?;
+    Ok(DatabaseUrl::parse(url)?.with_password(password.trim_end_matches('\n')))
 }
 
 /// Adds the password of the environment, if the address has none.

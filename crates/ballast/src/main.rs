@@ -53,6 +53,8 @@ enum Command {
     Ps(commands::ps::PsArgs),
     /// Break a part of the running deployment on purpose, and heal it
     Fault(commands::fault::FaultArgs),
+    /// Make another node of the database's cluster the primary
+    Switchover(commands::switchover::SwitchoverArgs),
     /// Replace every process by a new one, one at a time, without a failed request
     Roll(commands::roll::RollArgs),
     /// Run one application server (`up` starts these)
@@ -123,6 +125,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             Command::Down(args) => commands::down::run(args).await,
             Command::Ps(args) => commands::ps::run(args).await,
             Command::Fault(args) => commands::fault::run(args).await,
+            Command::Switchover(args) => commands::switchover::run(args).await,
             Command::Roll(args) => commands::roll::run(args).await,
             Command::Serve(args) => commands::serve::run(args).await,
             Command::Balancer(args) => commands::balancer::run(&args),

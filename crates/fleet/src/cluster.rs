@@ -11,6 +11,7 @@
 //!
 //! Deliberately not here: failing over. Patroni decides who is primary, etcd remembers it.
 
+pub mod access;
 pub mod caller;
 pub mod certificates;
 pub mod configs;
@@ -26,7 +27,7 @@ pub mod view;
 pub(crate) mod watch;
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 pub use error::ClusterError;
@@ -204,37 +205,44 @@ impl Cluster {
         voters.chain(self.nodes.iter().map(|it| (&*it.name, &*it.region)))
     }
 
-    /// Where the clients of a region find the primary: every node, theirs first. Without user and
-    /// password; the user's `passfile` and the authority's certificate belong to it.
+    /// Where the clients of a region find the primary: every node, theirs first. Without password.
     #[must_use]
-    pub fn writer_url(&self, region: &str) -> String {
+    pub fn writer_url(&self, region: &str, user: &str) -> String {
         let near = self.nodes.iter().filter(|node| node.region == region);
         let far = self.nodes.iter().filter(|node| node.region != region);
         let hosts = near.chain(far).map(|node| node.postgres.link);
-        url(hosts, "read-write", &self.authority_file())
+        self.url(&format!("{user}@"), hosts, "read-write")
     }
 
     /// Where people and libpq's programs find the primary: past the relays. Behind one a dead node
     /// takes the connection and closes it, and libpq tries the next host only when none was made.
     #[must_use]
     pub fn direct_url(&self) -> String {
-        let hosts = self.nodes.iter().map(|node| node.postgres.listen);
-        url(hosts, "read-write", &self.authority_file())
+        self.url("", self.nodes.iter().map(|node| node.postgres.listen), "read-write")
     }
 
     /// Where the clients of a region find a copy near them.
     #[must_use]
     pub fn reader_url(&self, region: &str) -> String {
         let near = self.nodes.iter().filter(|node| node.region == region);
-        url(near.map(|node| node.postgres.link), "any", &self.authority_file())
+        let user = format!("{}@", access::SERVER_ROLE);
+        self.url(&user, near.map(|node| node.postgres.link), "any")
     }
-}
 
-fn url(hosts: impl Iterator<Item = SocketAddr>, session: &str, authority: &Path) -> String {
-    let hosts: Vec<String> = hosts.map(|host| host.to_string()).collect();
-    format!(
-        "postgresql://{}/bank?target_session_attrs={session}&sslmode=verify-full&sslrootcert={}",
-        hosts.join(","),
-        authority.display()
-    )
+    /// Where one node is, whatever its role.
+    #[must_use]
+    pub fn node_url(&self, node: &Node) -> String {
+        let user = format!("{}@", access::SERVER_ROLE);
+        self.url(&user, [node.postgres.link].into_iter(), "any")
+    }
+
+    fn url(&self, user: &str, hosts: impl Iterator<Item = SocketAddr>, session: &str) -> String {
+        let hosts: Vec<String> = hosts.map(|host| host.to_string()).collect();
+        format!(
+            "postgresql://{user}{}/bank?target_session_attrs={session}&sslmode=verify-full\
+             &sslrootcert={}",
+            hosts.join(","),
+            self.authority_file().display()
+        )
+    }
 }

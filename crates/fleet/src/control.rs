@@ -48,6 +48,25 @@ pub enum Request {
     /// Replace processes one by one. Each step is answered, and then the whole. The end of the
     /// request's stream asks it to finish the process at hand and stop.
     Roll(RollRequest),
+    /// Make another node of the database's cluster the primary; the answer comes when it is.
+    Switchover {
+        /// Which; Patroni chooses when there is none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        to: Option<String>,
+    },
+}
+
+/// A planned change of the primary that was made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Switchover {
+    /// The primary before.
+    pub from: String,
+    /// The primary now.
+    pub to: String,
+    /// Its timeline.
+    pub timeline: u64,
+    /// From the order to the first answer of the new primary that it is one.
+    pub took_ms: u64,
 }
 
 /// What the supervisor answers.
@@ -81,6 +100,12 @@ pub enum Response {
     Rolled {
         /// What became of it.
         summary: RollSummary,
+    },
+    /// Another node is primary.
+    Switched {
+        /// Which, and how long it took.
+        #[serde(flatten)]
+        done: Switchover,
     },
     /// The request was not understood or cannot be done.
     Refused {

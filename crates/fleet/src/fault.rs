@@ -31,12 +31,25 @@ pub enum Fault {
     Isolate,
 }
 
+/// A part of a database node, as in `database01-east/postgres`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Part {
+    /// PostgreSQL with all of its processes.
+    Postgres,
+    /// What decides for it: Patroni.
+    Agent,
+}
+
 /// A fault that has not ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ActiveFault {
     /// Which.
     #[serde(flatten)]
     pub fault: Fault,
+    /// Of what, if not of the whole process.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<Part>,
     /// Since when: RFC 3339, UTC, microseconds.
     pub since: String,
     /// When it ends by itself, if it does.
@@ -56,7 +69,7 @@ pub struct FaultReport {
 /// One thing that was done.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Action {
-    /// To which process.
+    /// To which process, or to which part of it, as in `database01-east/agent`.
     pub process: String,
     /// What.
     pub what: ActionKind,
@@ -117,6 +130,20 @@ impl Fault {
     }
 }
 
+impl Part {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Postgres, Self::Agent];
+
+    /// The word behind the slash.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Postgres => "postgres",
+            Self::Agent => "agent",
+        }
+    }
+}
+
 impl ActionKind {
     /// The words that people read, to be put behind a name.
     #[must_use]
@@ -134,6 +161,15 @@ impl ActionKind {
             Self::Unslowed => "no longer slow",
             Self::Held => "isolated: nothing passes",
             Self::Released => "no longer isolated",
+        }
+    }
+}
+
+impl fmt::Display for ActiveFault {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.part {
+            Some(part) => write!(formatter, "{} {}", part.name(), self.fault),
+            None => self.fault.fmt(formatter),
         }
     }
 }

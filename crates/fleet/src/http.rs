@@ -1,4 +1,4 @@
-//! One `GET` to a process of ours, on loopback, over TLS where it speaks that.
+//! One request to a process of ours, on loopback, over TLS where it speaks that.
 //!
 //! Guarantees: at most a bounded piece of the answer is read.
 //!
@@ -34,21 +34,40 @@ pub(crate) async fn get(
     path: &str,
 ) -> io::Result<Answer> {
     let stream = TcpStream::connect(address).await?;
+    let request = format!("GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
     match certificate {
-        None => exchange(stream, address, path).await,
+        None => exchange(stream, &request).await,
         Some(file) => {
             let host = address.ip().to_string();
             let stream = Trust::in_file(file)?.shake_hands(&host, stream).await?;
-            exchange(stream, address, path).await
+            exchange(stream, &request).await
         }
     }
 }
 
-async fn exchange<S>(mut stream: S, address: SocketAddr, path: &str) -> io::Result<Answer>
+/// Orders something, in JSON, with a name and password as RFC 7617 encodes them.
+///
+/// # Errors
+/// As [`get`].
+pub(crate) async fn post(
+    address: SocketAddr,
+    path: &str,
+    login: &str,
+    body: &str,
+) -> io::Result<Answer> {
+    let length = body.len();
+    let request = format!(
+        "POST {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\
+         authorization: Basic {login}\r\ncontent-type: application/json\r\n\
+         content-length: {length}\r\n\r\n{body}"
+    );
+    exchange(TcpStream::connect(address).await?, &request).await
+}
+
+async fn exchange<S>(mut stream: S, request: &str) -> io::Result<Answer>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let request = format!("GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await?;
     let mut bytes = Vec::new();
     stream.take(ANSWER_BYTES_MAX).read_to_end(&mut bytes).await?;

@@ -85,7 +85,8 @@ struct Place {
 impl Deployment {
     /// Writes the configurations and opens the control socket; starts nothing yet.
     ///
-    /// Call [`Deployment::ready`] next, and [`Deployment::stop`] whatever comes of it.
+    /// Call [`Deployment::database_ready`] and [`Deployment::ready`] next, and
+    /// [`Deployment::stop`] whatever comes of it.
     ///
     /// # Errors
     /// [`StartError`]; the claim is given back then.
@@ -131,7 +132,11 @@ impl Deployment {
         events: mpsc::Sender<Event>,
     ) -> Result<Self, StartError> {
         let mut deployment = Self::prepare(claim, plan, events)?;
-        match deployment.ready().await {
+        let ready = async {
+            deployment.database_ready().await?;
+            deployment.ready().await
+        };
+        match ready.await {
             Ok(()) => Ok(deployment),
             Err(error) => {
                 deployment.stop().await;
@@ -140,25 +145,33 @@ impl Deployment {
         }
     }
 
+    /// Starts the database's cluster, if there is one, and waits until it can be used: its database
+    /// and roles are there, tables need not be. May be dropped halfway; then [`Deployment::stop`].
+    ///
+    /// # Errors
+    /// [`StartError`], as soon as one process leaves, or when the plan's time is up.
+    pub async fn database_ready(&mut self) -> Result<(), StartError> {
+        let deadline = Instant::now() + self.plan.ready_within;
+        self.prepare_cluster().await?;
+        for role in START_ORDER.into_iter().filter(|role| role.is_of_cluster()) {
+            if role == Role::Database {
+                self.found_database(deadline).await?;
+            }
+            self.start_group(role, deadline).await?;
+        }
+        self.provision(deadline).await
+    }
+
     /// Starts servers, balancers and front door, each group when the one before is ready, and
-    /// writes `deployment.json`. May be dropped halfway; then [`Deployment::stop`].
+    /// writes `deployment.json`. Call it after [`Deployment::database_ready`]. May be dropped
+    /// halfway; then [`Deployment::stop`].
     ///
     /// # Errors
     /// [`StartError`], as soon as one process leaves, or when the plan's time is up.
     pub async fn ready(&mut self) -> Result<(), StartError> {
         let deadline = Instant::now() + self.plan.ready_within;
-        self.prepare_cluster().await?;
-        for role in START_ORDER {
-            if role == Role::Database {
-                self.found_database(deadline).await?;
-            }
-            for place in self.places.iter_mut().filter(|place| place.role == role) {
-                place.launch(&self.context);
-            }
-            self.group_ready(role, deadline).await?;
-            if role == Role::Database {
-                self.provision(deadline).await?;
-            }
+        for role in START_ORDER.into_iter().filter(|role| !role.is_of_cluster()) {
+            self.start_group(role, deadline).await?;
         }
         let record = Recorder {
             folder: self.plan.data_folder.clone(),
@@ -177,7 +190,7 @@ impl Deployment {
             steering,
             self.context.clone(),
             self.plan.rollout.clone(),
-            self.wires.as_ref().map(|wires| wires.network.clone()),
+            self.wires.as_ref().map(Wires::operated),
         );
         // It is set here only, and this is called once.
         let _ = self.board.operations.set(Arc::new(operations));
@@ -247,6 +260,13 @@ impl Deployment {
             unheard: Notify::new(),
         };
         balancers.map(helm).collect()
+    }
+
+    async fn start_group(&mut self, role: Role, deadline: Instant) -> Result<(), StartError> {
+        for place in self.places.iter_mut().filter(|place| place.role == role) {
+            place.launch(&self.context);
+        }
+        self.group_ready(role, deadline).await
     }
 
     async fn group_ready(&self, role: Role, deadline: Instant) -> Result<(), StartError> {

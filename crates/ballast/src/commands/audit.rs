@@ -18,13 +18,19 @@ use crate::output;
 pub(crate) struct AuditArgs {
     #[command(flatten)]
     database: DatabaseArgs,
+    /// Prove the copy on this node of the deployment's cluster, such as database01-west
+    #[arg(long, value_name = "NODE", conflicts_with = "database")]
+    node: Option<String>,
     /// Print the report as JSON
     #[arg(long)]
     json: bool,
 }
 
 pub(crate) fn run(args: &AuditArgs) -> anyhow::Result<ExitCode> {
-    let url = args.database.existing()?;
+    let url = match &args.node {
+        Some(node) => args.database.on_node(node)?,
+        None => args.database.existing()?,
+    };
     let started = Instant::now();
     let style = ProgressStyle::with_template("{bar:40} {percent}% of {len} rows, {eta} left")?;
     let bar = ProgressBar::new(0).with_style(style);

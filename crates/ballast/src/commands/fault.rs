@@ -17,7 +17,8 @@ use crate::output::{self, Table};
 
 /// Break a part of the running deployment on purpose, and heal it. A TARGET is a process
 /// (`applicationServer01-east`, `ALB-east`, `front-door`), a zone (`us-east-1a`: its servers) or a
-/// region (`east`); the beginning of a name is enough when nothing else begins so.
+/// region (`east`); the beginning of a name is enough when nothing else begins so. A node of the
+/// database's cluster has the parts `database01-east/postgres` and `database01-east/agent`.
 #[derive(Debug, Args)]
 #[command(
     arg_required_else_help = true,
@@ -29,6 +30,8 @@ Examples:
   ballast fault slow applicationServer02-east --by 500ms
   ballast fault isolate east --for 10s                  a partition
   ballast fault drain applicationServer01-west          no new requests; it finishes the old ones
+  ballast fault kill database01-east/postgres           PostgreSQL alone; its agent goes on
+  ballast fault freeze database01-east/agent            the agent alone; PostgreSQL goes on
   ballast fault heal                                    end all faults
   ballast ps                                            what is broken now, and what is in use"
 )]

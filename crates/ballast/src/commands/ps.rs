@@ -120,6 +120,6 @@ fn faults(process: &Process) -> String {
     if process.faults.is_empty() {
         return "-".to_owned();
     }
-    let faults = process.faults.iter().map(|active| active.fault.to_string());
+    let faults = process.faults.iter().map(|active| active.to_string());
     faults.collect::<Vec<_>>().join(", ")
 }

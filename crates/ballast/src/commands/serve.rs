@@ -32,6 +32,12 @@ struct ServerConfig {
     zone: String,
     listen: SocketAddr,
     database: String,
+    /// Holds the password of the database's user; without it PGPASSWORD does.
+    #[serde(default)]
+    database_password_file: Option<PathBuf>,
+    /// What a commit has reached when the database acknowledges it: `machine`, `zone` or `region`.
+    #[serde(default)]
+    durability: Option<String>,
     drain_seconds: u64,
     /// The keys that sign receipts; without it answers carry none.
     #[serde(default)]
@@ -48,8 +54,16 @@ pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
     if config.exit_with_parent {
         process::exit_with_parent();
     }
-    let receipts = receipts(config.receipt_keys.as_deref())?;
-    let url = database::with_password(DatabaseUrl::parse(&config.database)?);
+    let durability = match &config.durability {
+        Some(word) => Durability::parse(word).with_context(|| format!("durability: {word}"))?,
+        // An embedded commit is durable on this machine and nowhere else.
+        None => Durability::Machine,
+    };
+    let receipts = receipts(config.receipt_keys.as_deref(), durability)?;
+    let url = match &config.database_password_file {
+        Some(file) => database::signed_in(&config.database, file)?,
+        None => database::with_password(DatabaseUrl::parse(&config.database)?),
+    };
     store::migrate(&url).await.with_context(|| url.to_string())?;
     let store = Store::open(&url).with_context(|| url.to_string())?;
     let listener = tokio::net::TcpListener::bind(config.listen)
@@ -76,9 +90,12 @@ pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// What signs receipts. An embedded commit is durable on this machine and nowhere else.
-fn receipts(keys: Option<&Path>) -> anyhow::Result<Option<Arc<web::Receipts>>> {
+/// What signs receipts.
+fn receipts(
+    keys: Option<&Path>,
+    durability: Durability,
+) -> anyhow::Result<Option<Arc<web::Receipts>>> {
     let Some(path) = keys else { return Ok(None) };
     let keys = receipt_keys::read(path)?;
-    Ok(Some(Arc::new(web::Receipts::try_new(&keys, Durability::Machine)?)))
+    Ok(Some(Arc::new(web::Receipts::try_new(&keys, durability)?)))
 }

@@ -15,14 +15,16 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context;
+use fleet::cluster::access::Access;
 use fleet::cluster::{Cluster, ClusterOptions, Durability, Programs, programs};
 use fleet::data_folder::{self, DataFolder};
 use fleet::plan::{Plan, PlanOptions, Ports, TlsFiles};
 use fleet::supervisor::{Claim, Deployment, EVENTS_MAX, ports};
 use fleet::topology::Topology;
+use store::DatabaseUrl;
 use tokio::sync::mpsc;
 
-use crate::bank;
+use crate::bank::{self, Books, SampleStaff};
 use crate::database;
 use crate::leave::Leave;
 use crate::output;
@@ -39,7 +41,7 @@ Examples:
   ballast up                                  in the foreground, http://127.0.0.1:8080
   ballast up --detach                         returns when everything is ready
   ballast up --data /tmp/second --port 9080   a second deployment beside the first
-  ballast up --database cluster --only-database
+  ballast up --database cluster               on PostgreSQL in four zones (docs/database.md)
   ballast up --data /tmp/third --port 0       on free ports; `ballast ps` shows them")]
 pub(crate) struct UpArgs {
     /// Folder for the books, logs and sockets; made when missing, readable by you only
@@ -112,18 +114,13 @@ pub(crate) async fn run(args: UpArgs) -> anyhow::Result<ExitCode> {
             .with_context(|| format!("could not make a certificate in {}", folder.display()))?;
     }
     receipt_keys::make_if_missing(&plan.data_folder.receipt_keys_file())?;
-    let staff = if args.only_database {
-        Vec::new()
-    } else {
-        bank::prepare(&plan.database, plan.data_folder.root())
-            .await
-            .context("could not prepare the bank")?
-    };
     let (events, heard) = mpsc::channel(EVENTS_MAX);
     let reporter = tokio::spawn(report::follow(heard));
     let mut deployment = Deployment::prepare(claim, plan.clone(), events)?;
+    let mut staff = Vec::new();
+    let start = start(&mut deployment, &plan, args.only_database, &mut staff);
     let ready = tokio::select! {
-        ready = deployment.ready() => Some(ready),
+        ready = start => Some(ready),
         () = leave.asked() => None,
     };
     match ready {
@@ -148,13 +145,39 @@ pub(crate) async fn run(args: UpArgs) -> anyhow::Result<ExitCode> {
             if staff.iter().any(|one| one.password.is_some()) {
                 output::note(&report::staff(&staff));
             }
-            return Err(error.into());
+            return Err(error);
         }
     }
     deployment.stop().await;
     // It ends with the last process; its own failure would already be on the screen.
     let _ = reporter.await;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The database first, then the bank in it, then those who serve it.
+async fn start(
+    deployment: &mut Deployment,
+    plan: &Plan,
+    only_database: bool,
+    staff: &mut Vec<SampleStaff>,
+) -> anyhow::Result<()> {
+    deployment.database_ready().await?;
+    if !only_database {
+        let prepared = bank::prepare(&books(plan)?, plan.data_folder.root()).await;
+        *staff = prepared.context("could not prepare the bank")?;
+    }
+    Ok(deployment.ready().await?)
+}
+
+fn books(plan: &Plan) -> anyhow::Result<Books> {
+    let cluster = if plan.cluster.is_some() { Access::read(&plan.data_folder)? } else { None };
+    match cluster {
+        Some(access) => Ok(Books {
+            owner: database::signed_in(&access.owner, &access.owner_password_file)?,
+            server: database::signed_in(&access.writer, &access.password_file)?,
+        }),
+        None => Ok(Books::of_one(database::with_password(DatabaseUrl::parse(&plan.database)?))),
+    }
 }
 
 fn plan(args: &UpArgs) -> anyhow::Result<Plan> {
@@ -184,11 +207,6 @@ fn plan(args: &UpArgs) -> anyhow::Result<Plan> {
 }
 
 fn with_cluster(args: &UpArgs, topology: &Topology, plan: Plan) -> anyhow::Result<Plan> {
-    anyhow::ensure!(
-        args.only_database,
-        "servers of this version keep their books in the embedded database only; \
-         start the cluster alone with --only-database"
-    );
     let durability = if args.durability == "zone" { Durability::Zone } else { Durability::Region };
     let programs = Programs::find(&args.patroni)?;
     let distance = Duration::from_millis(args.link_ms.unwrap_or(topology.link_ms).into());
@@ -197,7 +215,8 @@ fn with_cluster(args: &UpArgs, topology: &Topology, plan: Plan) -> anyhow::Resul
     let find = || ports::find_free(Cluster::port_count(topology));
     let ports = Cluster::ports(&plan.data_folder, find)?;
     let cluster = Cluster::try_new(topology, &plan.data_folder, options, &ports)?;
-    Ok(plan.with_cluster(cluster).only_database())
+    let plan = plan.with_cluster(cluster);
+    Ok(if args.only_database { plan.only_database() } else { plan })
 }
 
 fn tls_files(data_folder: &DataFolder) -> TlsFiles {

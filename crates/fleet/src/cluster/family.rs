@@ -8,9 +8,12 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::path::Path;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+
+use crate::fault::Part;
 
 /// Who is whose child, at this moment.
 #[derive(Debug, Default)]
@@ -51,6 +54,29 @@ pub(crate) fn signal_descendants(root: u32, signal: Signal) {
             let _ = kill(Pid::from_raw(pid), signal);
         }
     }
+}
+
+/// Signals one half of a database node: the PostgreSQL that its data folder names, with all of its
+/// processes, or everything else behind the guard. Says whether there was anybody.
+pub(crate) fn signal_part(data: &Path, guard: u32, part: Part, signal: Signal) -> bool {
+    let text = fs::read_to_string(data.join("postmaster.pid")).unwrap_or_default();
+    let named = text.lines().next().and_then(|line| line.trim().parse::<u32>().ok());
+    let family = Family::look();
+    let all = family.descendants(guard);
+    // A number that a dead PostgreSQL left in the file may be a stranger's by now.
+    let mut postgres: Vec<u32> = named.filter(|pid| all.contains(pid)).into_iter().collect();
+    if let [first] = postgres[..] {
+        postgres.extend(family.descendants(first));
+    }
+    let meant: Vec<u32> = match part {
+        Part::Postgres => postgres,
+        Part::Agent => all.into_iter().filter(|pid| !postgres.contains(pid)).collect(),
+    };
+    for pid in meant.iter().filter_map(|pid| i32::try_from(*pid).ok()) {
+        // Who has left meanwhile needs no signal.
+        let _ = kill(Pid::from_raw(pid), signal);
+    }
+    !meant.is_empty()
 }
 
 /// The second field after the name, proc(5) `/proc/PID/stat`.

@@ -69,6 +69,7 @@ impl Cluster {
             let path = self.home(&node.name).join("patroni.yml");
             write_config(&path, &configs::patroni(self, node, &secrets, home_region), owner)?;
         }
+        self.write_access(home_region, &secrets)?;
         Ok(secrets)
     }
 

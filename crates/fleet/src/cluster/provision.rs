@@ -12,6 +12,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 use tokio::time::timeout;
 
+use super::access::{OWNER_ROLE, RIGHTS_ROLE, SERVER_ROLE};
 use super::secrets::Secrets;
 use super::{Cluster, ClusterError};
 
@@ -51,21 +52,27 @@ pub(crate) async fn provision(cluster: &Cluster, secrets: &Secrets) -> Result<()
 }
 
 fn script(secrets: &Secrets) -> String {
-    let role = |name: &str, password: &str| {
+    let made = |name: &str, rights: &str| {
         format!(
-            "select 'create role {name} login' \
-             where not exists (select from pg_roles where rolname = '{name}') \\gexec\n\
-             alter role {name} password '{password}';\n"
+            "select 'create role {name} {rights}' \
+             where not exists (select from pg_roles where rolname = '{name}') \\gexec\n"
         )
+    };
+    let login = |name: &str, password: &str| {
+        format!("{}alter role {name} password '{password}';\n", made(name, "login"))
     };
     // Standbys may still be copied; what is made here reaches them with the rest.
     let quiet = "set synchronous_commit = local;\nset log_statement = 'none';\n\
                  set log_min_error_statement = 'panic';\n";
-    let database = "select 'create database bank owner bank_owner' \
-                    where not exists (select from pg_database where datname = 'bank') \\gexec\n\
-                    revoke all on database bank from public;\n\
-                    grant connect on database bank to bank;\n";
-    let owner = role("bank_owner", &secrets.migration);
-    let application = role("bank", &secrets.application);
-    format!("{quiet}{owner}{application}{database}")
+    let database = format!(
+        "select 'create database bank owner {OWNER_ROLE}' \
+         where not exists (select from pg_database where datname = 'bank') \\gexec\n\
+         revoke all on database bank from public;\n\
+         grant connect on database bank to {SERVER_ROLE};\n"
+    );
+    let owner = login(OWNER_ROLE, &secrets.migration);
+    let server = login(SERVER_ROLE, &secrets.application);
+    let rights = made(RIGHTS_ROLE, "nologin");
+    let member = format!("grant {RIGHTS_ROLE} to {SERVER_ROLE};\n");
+    format!("{quiet}{owner}{server}{rights}{member}{database}")
 }

@@ -67,6 +67,12 @@ async fn ask(role: Role, address: SocketAddr) -> Option<Member> {
     patroni(&serde_json::from_slice(&answer.body).ok()?)
 }
 
+/// The timeline of a node that holds the lock and takes writes; `None` when it does not.
+pub(crate) async fn primary(agent: SocketAddr) -> Option<u64> {
+    let answer = http::get(agent, None, "/primary").await.ok().filter(|it| it.status == 200)?;
+    patroni(&serde_json::from_slice(&answer.body).ok()?)?.timeline
+}
+
 fn etcd(metrics: &str) -> Option<Member> {
     let value =
         |name: &str| metrics.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));

@@ -6,19 +6,18 @@
 //!
 //! Deliberately not here: anything that Patroni does when it lives.
 
-use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::sys::signal::Signal;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
-use super::family::{Family, signal_descendants};
+use super::family::signal_part;
 use super::{Cluster, configs};
+use crate::fault::Part;
 use crate::http;
 use crate::process::{Process, State};
 
@@ -58,22 +57,8 @@ async fn watch(row: watch::Receiver<Process>, data: &Path) {
         if heard.elapsed() >= SILENCE_MAX
             && let Some(guard) = pid
         {
-            end_postgres(data, guard);
+            // There may be none any more.
+            signal_part(data, guard, Part::Postgres, Signal::SIGKILL);
         }
-    }
-}
-
-/// Kills PostgreSQL, if the one that the data folder names is of this family.
-fn end_postgres(data: &Path, guard: u32) {
-    let text = fs::read_to_string(data.join("postmaster.pid")).unwrap_or_default();
-    let named = text.lines().next().and_then(|line| line.trim().parse::<u32>().ok());
-    let Some(postgres) = named else { return };
-    if !Family::look().descendants(guard).contains(&postgres) {
-        return;
-    }
-    signal_descendants(postgres, Signal::SIGKILL);
-    if let Ok(pid) = i32::try_from(postgres) {
-        // It may have left meanwhile.
-        let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
     }
 }

@@ -13,7 +13,7 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
 use tokio::time::timeout;
 
-use super::{Request, Response, socket};
+use super::{Request, Response, Switchover, socket};
 use crate::data_folder::DataFolder;
 use crate::fault::{Fault, FaultReport};
 use crate::process::Process;
@@ -155,6 +155,18 @@ impl Client {
         self.report(&Request::Heal { target: target.map(str::to_owned) }).await
     }
 
+    /// Makes another node of the database's cluster the primary, and returns when it is.
+    ///
+    /// # Errors
+    /// [`ControlError`]; refused when there is no cluster, or Patroni does not want to.
+    pub async fn switchover(&mut self, to: Option<&str>) -> Result<Switchover, ControlError> {
+        let request = Request::Switchover { to: to.map(str::to_owned) };
+        match self.ask(&request, FAULT_WITHIN).await? {
+            Response::Switched { done } => Ok(done),
+            other => Err(unexpected(other)),
+        }
+    }
+
     /// Replaces processes one by one. `on_step` hears of every step; when `stop` is ready the
     /// process at hand is finished and the roll ends. That it ended halfway is in the summary.
     ///
@@ -228,6 +240,7 @@ fn unexpected(response: Response) -> ControlError {
         Response::Processes { .. }
         | Response::Stopped
         | Response::Done { .. }
+        | Response::Switched { .. }
         | Response::Rolling { .. }
         | Response::Rolled { .. } => "its answer belongs to another question".to_owned(),
     };

@@ -158,6 +158,17 @@ async fn converse(
                 };
                 say(&mut stream, &outcome(done)).await?;
             }
+            Ok(Request::Switchover { to }) => {
+                let done = match board.operations() {
+                    Ok(operations) => operations.switchover(to.as_deref()).await,
+                    Err(error) => Err(error),
+                };
+                let response = match done {
+                    Ok(done) => Response::Switched { done },
+                    Err(error) => Response::Refused { reason: error.to_string() },
+                };
+                say(&mut stream, &response).await?;
+            }
             Ok(Request::Roll(request)) => {
                 match board.operations() {
                     Ok(operations) => roll(&mut stream, operations, request).await?,

@@ -9,6 +9,7 @@ use serde_json::json;
 
 use super::{Plan, PlannedProcess};
 use crate::cluster::Cluster;
+use crate::cluster::access::SERVER_ROLE;
 use crate::cluster::guard::GuardConfig;
 use crate::process::Role;
 
@@ -41,6 +42,7 @@ impl Plan {
         let mut processes: Vec<PlannedProcess> = voters.chain(nodes).collect();
         processes.append(&mut self.processes);
         self.processes = processes;
+        self.keep_books_in(&cluster);
         self.ready_within = READY_WITHIN;
         self.stop_within = STOP_WITHIN;
         self.cluster = Some(Arc::new(cluster));
@@ -53,9 +55,25 @@ impl Plan {
         self.processes.retain(|process| process.role.is_of_cluster());
         if let Some(cluster) = &self.cluster {
             self.url = cluster.direct_url();
-            self.database = self.url.clone();
         }
         self
+    }
+
+    /// Tells servers where the books are.
+    fn keep_books_in(&mut self, cluster: &Cluster) {
+        let access = cluster.access(self.home_region().unwrap_or_default());
+        for server in self.processes.iter_mut().filter(|it| it.role == Role::Server) {
+            let region = server.region.clone().unwrap_or_default();
+            if let Some(fields) = server.config.as_object_mut() {
+                let url = cluster.writer_url(&region, SERVER_ROLE);
+                fields.insert("database".to_owned(), json!(url));
+                let file = "database_password_file".to_owned();
+                fields.insert(file, json!(access.password_file));
+                let durability = cluster.options.durability;
+                fields.insert("durability".to_owned(), json!(durability));
+            }
+        }
+        self.database = access.writer;
     }
 
     /// Where the primary is at first: the region that is replaced last.

@@ -10,7 +10,8 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
-use super::{Deployment, StartError, settled};
+use super::{Deployment, StartError, operations, settled};
+use crate::cluster::Cluster;
 use crate::cluster::network::Network;
 use crate::cluster::secrets::Secrets;
 use crate::cluster::{provision, watch as watching};
@@ -22,9 +23,21 @@ const TRY_EVERY: Duration = Duration::from_millis(250);
 /// What a deployment with a cluster has besides its processes.
 #[derive(Debug)]
 pub(super) struct Wires {
-    pub(super) network: Arc<Network>,
+    cluster: Arc<Cluster>,
+    network: Arc<Network>,
     pub(super) watching: JoinSet<()>,
     secrets: Secrets,
+}
+
+impl Wires {
+    /// What faults and switchovers need.
+    pub(super) fn operated(&self) -> operations::Database {
+        operations::Database {
+            cluster: self.cluster.clone(),
+            network: self.network.clone(),
+            agents_password: self.secrets.agents.clone(),
+        }
+    }
 }
 
 impl Deployment {
@@ -37,7 +50,7 @@ impl Deployment {
             self.places.iter().map(|place| place.row.clone()).collect();
         let network = Arc::new(Network::open(&cluster, rows.clone()).await?);
         let watching = watching::start(&cluster, &rows);
-        self.wires = Some(Wires { network, watching, secrets });
+        self.wires = Some(Wires { cluster, network, watching, secrets });
         Ok(())
     }
 

@@ -6,7 +6,9 @@
 //!
 //! Deliberately not here: words for people.
 
+mod part;
 pub(crate) mod rotation;
+mod switchover;
 mod target;
 
 use std::collections::BTreeMap;
@@ -21,6 +23,7 @@ use tokio::time::sleep;
 
 use super::keeper::{Context, Deed, OrderError, Orders};
 use super::steering::{Steering, Told};
+use crate::cluster::Cluster;
 use crate::cluster::network::Network;
 use crate::fault::{Action, ActionKind, ActiveFault, Fault, FaultReport, Skipped};
 use crate::link::{Conditions, Link};
@@ -45,8 +48,16 @@ pub(crate) struct Operations {
     pub(super) rolling: Mutex<()>,
     /// The links in use, by the name of their target. Locked while a fault begins or ends.
     links: Mutex<Links>,
-    /// The wires of the database's cluster, if there is one.
-    network: Option<Arc<Network>>,
+    /// The database's cluster, if there is one.
+    database: Option<Database>,
+}
+
+/// What can be done to the database's cluster.
+#[derive(Debug)]
+pub(crate) struct Database {
+    pub(super) cluster: Arc<Cluster>,
+    pub(super) network: Arc<Network>,
+    pub(super) agents_password: String,
 }
 
 /// One process of the deployment.
@@ -71,6 +82,9 @@ pub(crate) enum OperationError {
     /// There will be no roll.
     #[error("{0}")]
     Roll(String),
+    /// There was no switchover.
+    #[error("{0}")]
+    Switchover(String),
     /// It could be done to no process of the target.
     #[error("{}", join(.0))]
     NothingDone(Vec<Skipped>),
@@ -88,6 +102,10 @@ enum BeginError {
     Link(#[from] io::Error),
     #[error("belongs to the database; it can be killed, frozen and isolated")]
     NotOfCluster,
+    #[error("is no node of the database; only those have parts")]
+    NoParts,
+    #[error("has parts that can be killed and frozen, and kept down only together")]
+    NotOfParts,
 }
 
 impl Operations {
@@ -96,10 +114,10 @@ impl Operations {
         steering: Steering,
         context: Arc<Context>,
         rollout: Rollout,
-        network: Option<Arc<Network>>,
+        database: Option<Database>,
     ) -> Self {
         let (links, rolling) = (Mutex::default(), Mutex::default());
-        Self { members, steering, context, rollout, rolling, links, network }
+        Self { members, steering, context, rollout, rolling, links, database }
     }
 
     /// Begins a fault on every process of the target.
@@ -110,16 +128,17 @@ impl Operations {
         for_ms: Option<u64>,
     ) -> Result<FaultReport, OperationError> {
         check_numbers(fault, for_ms)?;
+        let (target, part) = part::split(target)?;
         let mut links = self.links.lock().await;
         let mut report = FaultReport::default();
         let scope = self.resolve_all(target)?.0;
         for member in self.resolve(target, fault)? {
             let process = member.row.borrow().clone();
-            let active = activate(fault, for_ms);
+            let active = ActiveFault { part, ..activate(fault, for_ms) };
             let skip = |why: String| Skipped { process: process.name.clone(), why };
-            let same = process.faults.iter().find(|active| active.fault.is_same_kind(&fault));
-            if let Some(same) = same {
-                let why = format!("is already {} (since {})", same.fault, same.since);
+            let is_same = |it: &&ActiveFault| it.part == part && it.fault.is_same_kind(&fault);
+            if let Some(same) = process.faults.iter().find(is_same) {
+                let why = format!("is already {same} (since {})", same.since);
                 report.skipped.push(skip(why));
                 continue;
             }
@@ -144,12 +163,16 @@ impl Operations {
     /// Ends every fault of the target, or of everything.
     pub(crate) async fn heal(&self, target: Option<&str>) -> Result<FaultReport, OperationError> {
         let mut links = self.links.lock().await;
-        let members = match target {
-            Some(target) => self.resolve_all(target)?.1,
-            None => self.members.iter().collect(),
+        let (members, part) = match target {
+            Some(target) => {
+                let (target, part) = part::split(target)?;
+                (self.resolve_all(target)?.1, part)
+            }
+            None => (self.members.iter().collect(), None),
         };
         let faults = members.into_iter().flat_map(|member| {
-            let faults = member.row.borrow().faults.clone();
+            let mut faults = member.row.borrow().faults.clone();
+            faults.retain(|active| part.is_none() || active.part == part);
             faults.into_iter().map(move |active| (member, active))
         });
         let mut faults: Vec<(&Member, ActiveFault)> = faults.collect();
@@ -169,6 +192,9 @@ impl Operations {
         place: &str,
         links: &mut Links,
     ) -> Result<Vec<Action>, BeginError> {
+        if let Some(part) = active.part {
+            return self.begin_on_part(member, part, active).await;
+        }
         let (deed, what) = match active.fault {
             Fault::Kill { stay_down } => {
                 (Deed::Kill(stay_down.then(|| active.clone())), ActionKind::Killed)
@@ -194,6 +220,10 @@ impl Operations {
             }
             Fault::Isolate => {
                 let hold = |now: Conditions| Conditions { is_held: true, ..now };
+                if member.role() == Role::Server {
+                    // Its way to the database too.
+                    self.cut_off(place, true);
+                }
                 return self.through_link(member, active, links, ActionKind::Held, hold).await;
             }
         };
@@ -237,7 +267,7 @@ impl Operations {
     ) {
         let (deed, what) = match active.fault {
             Fault::Kill { .. } => (Deed::Revive, ActionKind::Started),
-            Fault::Freeze => (Deed::Thaw, ActionKind::Thawed),
+            Fault::Freeze => (Deed::Thaw(active.part), ActionKind::Thawed),
             Fault::Isolate if member.role().is_of_cluster() => {
                 self.note(member, |faults| faults.retain(|other| other != active));
                 self.reconnect(member);
@@ -257,6 +287,7 @@ impl Operations {
             }
             Fault::Isolate => {
                 let release = |now| Conditions { is_held: false, ..now };
+                self.cut_off(&member.name(), false);
                 let what = ActionKind::Released;
                 return self.without_link(member, active, links, (what, report), release).await;
             }
@@ -296,8 +327,8 @@ impl Operations {
     }
 
     fn cut_off(&self, place: &str, is_cut_off: bool) {
-        if let Some(network) = &self.network {
-            network.cut_off(place, is_cut_off);
+        if let Some(database) = &self.database {
+            database.network.cut_off(place, is_cut_off);
         }
     }
 
@@ -425,7 +456,7 @@ fn activate(fault: Fault, for_ms: Option<u64>) -> ActiveFault {
     let until = for_ms
         .and_then(|ms| i64::try_from(ms).ok())
         .and_then(|ms| now.checked_add(SignedDuration::from_millis(ms)).ok());
-    ActiveFault { fault, since: written(now), until: until.map(written) }
+    ActiveFault { fault, part: None, since: written(now), until: until.map(written) }
 }
 
 /// RFC 3339, UTC, microseconds.

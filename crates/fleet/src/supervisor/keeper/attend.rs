@@ -15,7 +15,8 @@ use tokio::time::{Instant, sleep_until};
 
 use super::order::{Deed, Order, OrderError, Reply};
 use super::{Life, Running, describe, end, signal};
-use crate::fault::{ActiveFault, Fault};
+use crate::cluster::family;
+use crate::fault::{ActiveFault, Fault, Part};
 use crate::plan::PlannedProcess;
 use crate::process::State;
 use crate::supervisor::{EventKind, ready};
@@ -134,7 +135,9 @@ impl Life {
         let answer = match deed {
             Deed::Kill(fault) => Ok(self.kill(shift, fault)),
             Deed::Freeze(fault) => self.freeze(shift, fault),
-            Deed::Thaw => self.thaw(shift),
+            Deed::KillPart(part) => self.signal_part(shift, part, Signal::SIGKILL),
+            Deed::Thaw(None) => self.thaw(shift),
+            Deed::Thaw(Some(part)) => self.thaw_part(shift, part),
             Deed::Revive => Err(OrderError::NotKeptDown),
             Deed::Replace { leave_within } => {
                 signal(&shift.running.child, self.is_guarded(), Signal::SIGTERM);
@@ -164,7 +167,32 @@ impl Life {
         at
     }
 
+    fn signal_part(
+        &self,
+        shift: &Shift,
+        part: Part,
+        signal: Signal,
+    ) -> Result<Timestamp, OrderError> {
+        let guard = shift.running.child.id().ok_or(OrderError::NotRunning)?;
+        let data = self.context.data_folder.root().join("cluster").join(&self.planned.name);
+        let at = Timestamp::now();
+        let is_there = family::signal_part(&data.join("data"), guard, part, signal);
+        if is_there { Ok(at) } else { Err(OrderError::NoSuchPart) }
+    }
+
+    fn thaw_part(&self, shift: &Shift, part: Part) -> Result<Timestamp, OrderError> {
+        let at = self.signal_part(shift, part, Signal::SIGCONT);
+        let is_it = |active: &ActiveFault| active.part == Some(part);
+        self.change(|row| row.faults.retain(|active| !is_it(active)));
+        at
+    }
+
     fn freeze(&mut self, shift: &mut Shift, fault: ActiveFault) -> Result<Timestamp, OrderError> {
+        if let Some(part) = fault.part {
+            let at = self.signal_part(shift, part, Signal::SIGSTOP)?;
+            self.change(|row| row.faults.push(fault));
+            return Ok(at);
+        }
         if shift.is_frozen {
             return Err(OrderError::Frozen);
         }

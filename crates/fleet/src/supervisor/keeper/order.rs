@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
-use crate::fault::ActiveFault;
+use crate::fault::{ActiveFault, Part};
 
 /// What a keeper is told.
 #[derive(Debug)]
@@ -26,10 +26,12 @@ pub(in crate::supervisor) enum Order {
 pub(in crate::supervisor) enum Deed {
     /// SIGKILL; with a fault to note, it is not started again before [`Deed::Revive`].
     Kill(Option<ActiveFault>),
-    /// SIGSTOP.
+    /// SIGSTOP, to the part that the fault names if it names one.
     Freeze(ActiveFault),
-    /// SIGCONT, if it is frozen.
-    Thaw,
+    /// SIGKILL to one half of a database node.
+    KillPart(Part),
+    /// SIGCONT to it, or to a part of it, if that is frozen.
+    Thaw(Option<Part>),
     /// Start again what is kept down.
     Revive,
     /// SIGTERM, and start it anew. Done when the new process is ready.
@@ -61,6 +63,8 @@ pub(crate) enum OrderError {
     KeptDown,
     #[error("is not kept down")]
     NotKeptDown,
+    #[error("has no such part at this moment")]
+    NoSuchPart,
     #[error("is being replaced")]
     Replacing,
     #[error("is being stopped")]
