@@ -19,3 +19,4 @@ mod https;
 mod receipts;
 mod secrets;
 mod sessions;
+mod topology;
