@@ -11,7 +11,7 @@ use std::path::Path;
 use anyhow::Context;
 use ledger::{Role, UserId};
 use serde_json::json;
-use store::{DatabaseUrl, NewSession, SessionKind, SessionOrigin, Staff, Store, now_ms};
+use store::{DatabaseUrl, NewSession, SessionKind, SessionOrigin, StaffChange, Store, now_ms};
 
 /// The staff of a fresh bank, as in every branch's training deck.
 const SAMPLE_STAFF: [(&str, &str, Role); 5] = [
@@ -86,17 +86,11 @@ async fn give_password(
     let password = web::generate_password();
     let password_hash = web::hash_password(&password);
     if known.is_some() {
-        store.set_password(user.clone(), password_hash, true).await?;
+        let change = StaffChange::Password { password_hash };
+        store.change_staff_by_operator(user.clone(), change).await?;
     } else {
-        let staff = Staff {
-            user: user.clone(),
-            name: name.to_owned(),
-            role,
-            password_hash,
-            password_generated: true,
-            disabled: false,
-        };
-        store.add_staff(staff).await?;
+        let change = StaffChange::Add { name: name.to_owned(), role, password_hash };
+        store.change_staff_by_operator(user.clone(), change).await?;
     }
     Ok(Some(password))
 }

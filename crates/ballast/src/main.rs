@@ -6,10 +6,12 @@
 
 mod bank;
 mod commands;
+mod data_keys;
 mod database;
 mod duration;
 mod leave;
 mod output;
+mod private_file;
 mod process;
 mod receipt_keys;
 #[cfg(test)]

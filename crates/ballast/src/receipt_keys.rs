@@ -1,18 +1,16 @@
 //! The file of the keys that sign receipts: made once, read by servers, changed by rotation.
 //!
-//! Guarantees: the file is its owner's alone from the first byte on, is replaced as a whole or
-//! not at all, and one that others could read is refused; its content reaches no log and no
-//! message.
+//! Guarantees: those of a [`private_file`]; its content reaches no log and no message.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{ErrorKind, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::path::Path;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use ledger::receipt::{PublicKeys, SigningKeys};
 use rand::TryRngCore as _;
 use rand::rngs::OsRng;
+
+use crate::private_file;
 
 /// Makes the file unless it is there.
 pub(crate) fn make_if_missing(path: &Path) -> anyhow::Result<()> {
@@ -25,7 +23,7 @@ pub(crate) fn make_if_missing(path: &Path) -> anyhow::Result<()> {
 
 /// Reads the file.
 pub(crate) fn read(path: &Path) -> anyhow::Result<SigningKeys> {
-    let text = read_private(path)?;
+    let text = private_file::read(path, "the key that signs receipts")?;
     SigningKeys::parse(&text).with_context(|| format!("{} cannot be used", path.display()))
 }
 
@@ -48,40 +46,14 @@ fn seed() -> anyhow::Result<[u8; 32]> {
     Ok(seed)
 }
 
-fn read_private(path: &Path) -> anyhow::Result<Vec<u8>> {
-    let describe = || format!("could not read {}", path.display());
-    let mode = fs::metadata(path).with_context(describe)?.permissions().mode();
-    if mode & 0o077 != 0 {
-        bail!(
-            "{} holds the key that signs receipts and others may read it: chmod 600 it",
-            path.display()
-        );
-    }
-    fs::read(path).with_context(describe)
-}
-
-/// Writes beside the file and renames: a crash leaves the old one or the new one.
 fn replace(path: &Path, keys: &SigningKeys) -> anyhow::Result<()> {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".new");
-    let fresh = PathBuf::from(name);
-    let write = || {
-        match fs::remove_file(&fresh) {
-            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&fresh)?;
-        file.write_all(keys.to_secret_json().as_bytes())?;
-        file.sync_all()?;
-        fs::rename(&fresh, path)?;
-        // The new name must survive a power failure: receipts will be signed with these keys.
-        path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
-    };
-    write().with_context(|| format!("could not write {}", path.display()))
+    private_file::replace(path, keys.to_secret_json().as_bytes())
 }
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
     use super::*;
 
     #[test]

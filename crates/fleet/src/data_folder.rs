@@ -81,6 +81,12 @@ impl DataFolder {
         self.root.join("receipt-keys.json")
     }
 
+    /// The keys that seal what is secret in the books.
+    #[must_use]
+    pub fn data_keys_file(&self) -> PathBuf {
+        self.root.join("data-keys.json")
+    }
+
     /// The embedded database.
     #[must_use]
     pub fn database_file(&self) -> PathBuf {

@@ -15,12 +15,14 @@ mod sign_in;
 mod sqlite;
 mod store;
 mod url;
+mod vault;
 
 pub use clock::now_ms;
 pub use error::Error;
 pub use model::*;
 pub use store::{Store, migrate};
 pub use url::{DatabaseUrl, DatabaseUrlError};
+pub use vault::{Vault, VaultError};
 
 /// The most rows of one page of a list: a screenful for people, a bounded read for the database.
 pub const PAGE_ROWS_MAX: u32 = 500;

@@ -11,6 +11,7 @@ pub(crate) mod booked;
 mod connection;
 pub(crate) mod customers;
 pub(crate) mod entries;
+pub(crate) mod factors;
 pub(crate) mod house;
 pub(crate) mod logs;
 pub(crate) mod posting;

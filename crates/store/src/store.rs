@@ -9,23 +9,24 @@ use std::sync::Arc;
 use ledger::customer::{CustomerDetails, Ssn};
 use ledger::{
     AccountNumber, Actor, CustomerNumber, CustomerStatus, IdempotencyKey, NewCustomer, Operation,
-    OperationId, Role, UserId,
+    OperationId,
 };
 
 use crate::error::Error;
 use crate::model::{
-    AccountLog, AccountView, AuditEvent, AuditFilter, AuditRow, Booked, Customer, CustomerLog,
-    Entry, HouseBalance, NewSession, Outcome, Page, Period, Session, SessionView, SignInGate,
-    Staff, StaffChange, StaffChanged, Statement, TokenHash, UnixMs,
+    AccountLog, AccountView, Booked, Customer, CustomerLog, Entry, HouseBalance, Outcome, Page,
+    Period, Statement,
 };
 use crate::postgres;
 use crate::sqlite::{self, Readers, Writer};
 use crate::url::{DatabaseUrl, Place};
+use crate::vault::Vault;
 
 /// The books. Cheap to clone; all clones share one writer and a few readers.
 #[derive(Debug, Clone)]
 pub struct Store {
     engine: Arc<Engine>,
+    vault: Option<Arc<Vault>>,
 }
 
 /// The two databases; each has the same modules with the same functions.
@@ -65,6 +66,8 @@ macro_rules! write {
     };
 }
 
+mod access;
+
 /// Brings a database to this version; creates an embedded one if it is not there. Returns the
 /// number of migrations that were applied. Safe when several processes do it at once. A database
 /// that is newer than this program is left as it is: migrations only add what the previous
@@ -94,7 +97,22 @@ impl Store {
             }),
             Place::Server(server) => Engine::Postgres(postgres::Database::start(server)?),
         };
-        Ok(Self { engine: Arc::new(engine) })
+        Ok(Self { engine: Arc::new(engine), vault: None })
+    }
+
+    /// The same store with the bank's data keys.
+    #[must_use]
+    pub fn with_vault(self, vault: Arc<Vault>) -> Self {
+        Self { vault: Some(vault), ..self }
+    }
+
+    /// The bank's data keys.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] if the store was opened without.
+    pub fn keys(&self) -> Result<&Vault, Error> {
+        let reason = "there are no data keys: name their file in the configuration";
+        self.vault.as_deref().ok_or(Error::Unavailable { reason, source: None })
     }
 
     /// Posts an operation and answers after its commit. A refusal is an outcome, not an error.
@@ -310,168 +328,6 @@ impl Store {
     /// [`Error::Unavailable`].
     pub async fn roll_up_house(&self) -> Result<(), Error> {
         write!(self, house::roll_up())
-    }
-
-    /// A member of staff.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`].
-    pub async fn staff(&self, user: UserId) -> Result<Option<Staff>, Error> {
-        read!(self, staff::find(&user))
-    }
-
-    /// All staff, by user id.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`].
-    pub async fn staff_list(&self) -> Result<Vec<Staff>, Error> {
-        read!(self, staff::list())
-    }
-
-    /// Adds a member of staff; `false` if the user id is taken (nothing changes then).
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`].
-    pub async fn add_staff(&self, staff: Staff) -> Result<bool, Error> {
-        write!(self, staff::add(&staff))
-    }
-
-    /// Sets a password hash and ends all sessions of the user; `false` if there is no such user.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`].
-    pub async fn set_password(
-        &self,
-        user: UserId,
-        password_hash: String,
-        generated: bool,
-    ) -> Result<bool, Error> {
-        write!(self, staff::set_password(&user, &password_hash, generated))
-    }
-
-    /// Disables or enables a user; disabling ends all sessions. `false`: no such user.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`].
-    pub async fn set_staff_disabled(&self, user: UserId, disabled: bool) -> Result<bool, Error> {
-        write!(self, staff::set_disabled(&user, disabled))
-    }
-
-    /// Changes what a user may do; `false`: no such user.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`].
-    pub async fn set_staff_role(&self, user: UserId, role: Role) -> Result<bool, Error> {
-        write!(self, staff::set_role(&user, role))
-    }
-
-    /// Does what an administrator asks about another member of staff, with the audit row.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`].
-    pub async fn change_staff(
-        &self,
-        actor: &Actor,
-        user: UserId,
-        change: StaffChange,
-    ) -> Result<StaffChanged, Error> {
-        let actor = actor.clone();
-        write!(self, staff::change(&actor, &user, &change))
-    }
-
-    /// Sets the password that a user chose, ends their sessions in browsers (the asking one too)
-    /// and writes the audit row; `false`: no such user.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`].
-    pub async fn choose_password(&self, actor: &Actor, hash: String) -> Result<bool, Error> {
-        let actor = actor.clone();
-        write!(self, staff::choose_password(&actor, &hash))
-    }
-
-    /// Stores a session and its audit row; gives its public number.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`].
-    pub async fn create_session(&self, session: NewSession) -> Result<i64, Error> {
-        write!(self, sessions::create(&session))
-    }
-
-    /// The live session of a secret's hash: not ended, not expired, its owner not disabled.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`].
-    pub async fn session(&self, token_hash: TokenHash) -> Result<Option<Session>, Error> {
-        read!(self, sessions::find(&token_hash))
-    }
-
-    /// Notes that a session is at work.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`].
-    pub async fn touch_session(&self, id: i64, now: UnixMs) -> Result<(), Error> {
-        write!(self, sessions::touch(id, now))
-    }
-
-    /// A user's live sessions, newest first, at most [`crate::PAGE_ROWS_MAX`].
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`].
-    pub async fn sessions_of(&self, user: UserId) -> Result<Vec<SessionView>, Error> {
-        let limit = crate::PAGE_ROWS_MAX;
-        read!(self, sessions::of_user(&user, limit))
-    }
-
-    /// Ends a session of the actor's own on every server, with the audit row; `false` if it is not
-    /// theirs or has ended before.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`].
-    pub async fn end_own_session(&self, actor: &Actor, id: i64) -> Result<bool, Error> {
-        let actor = actor.clone();
-        write!(self, sessions::end_own(&actor, id))
-    }
-
-    /// Whether a sign-in of this name from this address may be tried (both as typed or seen).
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`].
-    pub async fn sign_in_gate(&self, user: String, address: String) -> Result<SignInGate, Error> {
-        read!(self, sign_ins::gate(&user, &address))
-    }
-
-    /// Notes how a sign-in ended: failures make the next one wait, a success clears the user's.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`].
-    pub async fn record_sign_in(
-        &self,
-        user: String,
-        address: String,
-        success: bool,
-    ) -> Result<(), Error> {
-        write!(self, sign_ins::record(&user, &address, success))
-    }
-
-    /// Writes an audit row.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`].
-    pub async fn record(&self, event: AuditEvent) -> Result<(), Error> {
-        write!(self, logs::record(&event))
-    }
-
-    /// Audit rows, newest first, below an id.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`].
-    pub async fn audit_events(
-        &self,
-        filter: AuditFilter,
-        before: Option<i64>,
-        limit: u32,
-    ) -> Result<Page<AuditRow>, Error> {
-        read!(self, logs::events(&filter, before, limit))
     }
 
     /// Asks the database for a trivial read: whether it can be reached.

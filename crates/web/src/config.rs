@@ -21,6 +21,13 @@ pub struct Config {
     pub proxy_hops: usize,
     /// How long requests in flight may take when the server is asked to leave.
     pub drain: Duration,
+    /// How long a browser may be left alone before it must sign in again. OWASP's Session
+    /// Management Cheat Sheet: 15 to 30 minutes for such data.
+    pub idle: Duration,
+    /// How long a session lives whatever happens: a working day and its overtime.
+    pub session_life: Duration,
+    /// Whether administrators must set up a second factor before they do anything else.
+    pub administrators_need_second_factor: bool,
     /// With what postings are attested; without it answers carry no receipts.
     pub receipts: Option<Arc<Receipts>>,
 }
@@ -34,6 +41,9 @@ impl Default for Config {
             secure_cookies: false,
             proxy_hops: 2,
             drain: Duration::from_secs(5),
+            idle: Duration::from_secs(15 * 60),
+            session_life: Duration::from_secs(12 * 60 * 60),
+            administrators_need_second_factor: false,
             receipts: None,
         }
     }

@@ -24,7 +24,7 @@ use crate::call::Call;
 use crate::problem::{Kind, Problem};
 use crate::route::{Access, Handled, Route, is_api_path};
 use crate::session::Caller;
-use crate::{origin, pages, peer, session};
+use crate::{origin, pages, peer, second_factor, session};
 
 /// A body must arrive within this; 8 MiB at 1 MiB/s.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -142,6 +142,9 @@ async fn allow(
     }
     if caller.session.password_due && !route.before_password {
         return Err(Kind::PasswordDue.into());
+    }
+    if second_factor::is_due(server, &caller.session) && !route.before_factor {
+        return Err(Kind::FactorDue.into());
     }
     Ok(Some(caller))
 }

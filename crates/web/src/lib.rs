@@ -22,9 +22,11 @@ mod peer;
 mod problem;
 mod receipts;
 mod route;
+mod second_factor;
 mod serve;
 mod session;
 mod sign_in;
+mod totp;
 
 pub use app::app;
 pub use config::Config;

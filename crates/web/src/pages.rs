@@ -14,6 +14,7 @@ mod customer_forms;
 mod customers;
 mod dashboard;
 pub(crate) mod error;
+pub(crate) mod factor;
 mod form;
 mod layout;
 pub(crate) mod me;
@@ -35,7 +36,7 @@ use crate::problem::{Kind, Problem};
 use crate::route::{Handled, Route};
 
 /// The rows of the route table.
-pub(crate) fn routes() -> [&'static [Route]; 13] {
+pub(crate) fn routes() -> [&'static [Route]; 14] {
     [
         assets::ROUTES,
         sign_in::ROUTES,
@@ -48,6 +49,7 @@ pub(crate) fn routes() -> [&'static [Route]; 13] {
         receipt::ROUTES,
         transfers::ROUTES,
         me::ROUTES,
+        factor::ROUTES,
         staff::ROUTES,
         audit::ROUTES,
     ]

@@ -67,10 +67,18 @@ kinds! {
         "Send a bearer token or sign in.";
     SignInWrong = UNAUTHORIZED, "sign-in-refused", "Wrong user or password",
         "wrong user or password";
+    NoteStale = UNAUTHORIZED, "sign-in-stale", "The first step was too long ago",
+        "Sign in again.";
+    CodeMissing = UNAUTHORIZED, "code-missing", "A code is needed too",
+        "This user has a second factor: send user and password again with a code of it.";
+    CodeWrong = UNAUTHORIZED, "code-wrong", "Wrong code",
+        "Nobody was signed in. A code is good once: wait for the next.";
     RoleMissing = FORBIDDEN, "role-missing", "Your role may not do this",
         "Another role of the bank's staff may.";
     PasswordDue = FORBIDDEN, "password-due", "A password must be chosen first",
         "Sign in on the staff pages and choose a password of your own.";
+    FactorDue = FORBIDDEN, "second-factor-due", "A second factor must be set up first",
+        "Sign in on the staff pages and set it up under My account.";
     OwnAccount = FORBIDDEN, "own-account", "Nobody changes their own role or state",
         "Another administrator can.";
     CrossSite = FORBIDDEN, "cross-site", "The request came from another site",

@@ -115,6 +115,8 @@ pub struct Route {
     access: Access,
     /// Whether a session may call that is good for choosing a password only.
     pub(crate) before_password: bool,
+    /// Whether an administrator may call who must set up a second factor first.
+    pub(crate) before_factor: bool,
     pub(crate) handler: Handler,
     pub(crate) body_bytes_max: usize,
     pub(crate) doc: Option<Doc>,
@@ -172,6 +174,12 @@ impl Route {
     /// Lets those in who must choose a password first.
     pub(crate) const fn before_password(mut self) -> Self {
         self.before_password = true;
+        self.before_factor()
+    }
+
+    /// Lets those in who must set up a second factor first.
+    pub(crate) const fn before_factor(mut self) -> Self {
+        self.before_factor = true;
         self
     }
 
@@ -191,6 +199,7 @@ impl Route {
             path,
             access,
             before_password: false,
+            before_factor: false,
             handler,
             body_bytes_max: BODY_BYTES_MAX,
             doc: None,

@@ -5,6 +5,7 @@
 //! moment it ends (I8). Browser sessions end after a while without work, programs' do not.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -16,13 +17,10 @@ use sha2::{Digest, Sha256};
 use store::{Session, SessionKind, SessionOrigin, Store, TokenHash, now_ms};
 use subtle::ConstantTimeEq as _;
 
+use crate::app::Server;
 use crate::config::Config;
 use crate::problem::Problem;
 
-/// How long a session lives whatever happens: a working day and its overtime.
-pub(crate) const LIFE_MS: i64 = 12 * 60 * 60 * 1_000;
-/// How long a browser may be left alone (OWASP: 15 to 30 minutes for such data).
-const IDLE_MS: i64 = 15 * 60 * 1_000;
 /// How often work is noted: a write for each page would cost more than the page.
 const TOUCH_MS: i64 = 60 * 1_000;
 /// 32 bytes as base64url without padding.
@@ -94,7 +92,7 @@ pub(crate) async fn identify(
     let Some(session) = store.session(hash(secret)).await? else { return Ok(None) };
     let idle_ms = now_ms().saturating_sub(session.seen_at);
     if session.kind == SessionKind::Browser {
-        if idle_ms > IDLE_MS {
+        if idle_ms >= milliseconds(config.idle) {
             return Ok(None);
         }
         if idle_ms >= TOUCH_MS {
@@ -106,22 +104,21 @@ pub(crate) async fn identify(
 
 /// Starts a session; gives the secret and when it ends.
 pub(crate) async fn start(
-    store: &Store,
+    server: &Server,
     user: UserId,
     kind: SessionKind,
     origin: SessionOrigin,
 ) -> Result<(String, i64), Problem> {
     let (token, token_hash) = new_token();
-    let expires_at = now_ms().saturating_add(LIFE_MS);
+    let expires_at = now_ms().saturating_add(milliseconds(server.config.session_life));
     let session = store::NewSession { token_hash, user, kind, expires_at, origin };
-    store.create_session(session).await?;
+    server.store.create_session(session).await?;
     Ok((token, expires_at))
 }
 
 /// The `Set-Cookie` that gives a browser its session.
 pub(crate) fn set_cookie(config: &Config, token: &str) -> Option<HeaderValue> {
-    let seconds = LIFE_MS.checked_div(1_000).unwrap_or(0);
-    cookie_header(config, token, seconds)
+    cookie_header(config, token, config.session_life.as_secs())
 }
 
 /// The `Set-Cookie` that takes it away.
@@ -129,13 +126,17 @@ pub(crate) fn clear_cookie(config: &Config) -> Option<HeaderValue> {
     cookie_header(config, "", 0)
 }
 
-fn cookie_header(config: &Config, token: &str, seconds: i64) -> Option<HeaderValue> {
+fn cookie_header(config: &Config, token: &str, seconds: u64) -> Option<HeaderValue> {
     let name = cookie_name(config);
     let secure = if config.secure_cookies { "; Secure" } else { "" };
     HeaderValue::try_from(format!(
         "{name}={token}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Strict{secure}"
     ))
     .ok()
+}
+
+fn milliseconds(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// `__Host-`: the browser itself refuses it without TLS, or from a neighbouring host (RFC 6265bis).

@@ -1,4 +1,4 @@
-//! Signing in: the gate, the password, the session, and the trace of failures.
+//! Signing in: the gate, the password, the code, the session, and the trace of failures.
 //!
 //! Guarantees: an unknown user and a wrong password take the same time, the same path and the
 //! same words; a locked name answers the same whether or not it exists.
@@ -8,11 +8,11 @@ use std::sync::atomic::Ordering;
 
 use http::header::USER_AGENT;
 use ledger::UserId;
-use store::{AuditEvent, SessionKind, SessionOrigin, SignInGate, Staff, now_ms};
+use store::{AuditEvent, Factor, SessionKind, SessionOrigin, SignInGate, Staff, now_ms};
 
 use crate::call::Call;
 use crate::problem::{Kind, Problem};
-use crate::session;
+use crate::{second_factor, session};
 
 /// Browsers' are below 200 characters.
 const AGENT_LENGTH_MAX: usize = 200;
@@ -25,21 +25,15 @@ pub(crate) struct SignedIn {
     pub(crate) staff: Staff,
 }
 
-/// Signs a user in.
-pub(crate) async fn sign_in(
+/// Checks user and password; what is wrong is counted and noted. Nobody is signed in by it.
+pub(crate) async fn check_password(
     call: &Call,
     user: &str,
     password: &str,
-    kind: SessionKind,
-) -> Result<SignedIn, Problem> {
+) -> Result<Staff, Problem> {
     let store = &call.server.store;
     let name: String = user.trim().chars().take(64).collect();
-    let gate = store.sign_in_gate(name.clone(), call.address.clone()).await?;
-    if let SignInGate::LockedForMs(wait_ms) = gate {
-        note_locked(call).await?;
-        let seconds = wait_ms.saturating_add(999).checked_div(1_000).unwrap_or(1);
-        return Err(Problem::new(Kind::SignInLocked).retry_after(seconds));
-    }
+    pass_gate(call, &name).await?;
     let parsed = UserId::parse(&name);
     let known = match parsed.clone() {
         Some(user) => store.staff(user).await?,
@@ -48,20 +42,10 @@ pub(crate) async fn sign_in(
     let usable = known.as_ref().filter(|staff| !staff.disabled);
     let stored = usable.map(|staff| staff.password_hash.clone());
     let right = call.server.passwords.check(password.to_owned(), stored).await?;
-    let address = call.address.clone();
     match known {
-        Some(staff) if right && !staff.disabled => {
-            // Both wait for the writer; asked together they share its turn.
-            let (started, cleared) = tokio::join!(
-                session::start(store, staff.user.clone(), kind, origin(call, &staff)),
-                store.record_sign_in(name, address, true),
-            );
-            cleared?;
-            let (token, expires_at) = started?;
-            Ok(SignedIn { token, expires_at, staff })
-        }
+        Some(staff) if right && !staff.disabled => Ok(staff),
         known => {
-            store.record_sign_in(name, address, false).await?;
+            store.record_sign_in(name, call.address.clone(), false).await?;
             // Only what has the form of a user id: people type passwords here.
             let subject = parsed.map_or_else(String::new, |user| user.as_str().to_owned());
             let user = known.map(|staff| staff.user);
@@ -69,6 +53,49 @@ pub(crate) async fn sign_in(
             Err(Kind::SignInWrong.into())
         }
     }
+}
+
+/// Checks and spends the code of a second factor; a wrong one is counted and noted.
+pub(crate) async fn check_code(
+    call: &Call,
+    staff: &Staff,
+    factor: &Factor,
+    typed: &str,
+) -> Result<(), Problem> {
+    let (store, name) = (&call.server.store, staff.user.to_string());
+    pass_gate(call, &name).await?;
+    if second_factor::spend(call, &staff.user, factor, typed).await? {
+        return Ok(());
+    }
+    store.record_sign_in(name.clone(), call.address.clone(), false).await?;
+    store.record(denial(call, Some(staff.user.clone()), "sign-in.factor", name)).await?;
+    Err(Kind::CodeWrong.into())
+}
+
+/// Starts the session of somebody who has shown all that they must.
+pub(crate) async fn finish(
+    call: &Call,
+    staff: Staff,
+    kind: SessionKind,
+) -> Result<SignedIn, Problem> {
+    let (server, user) = (&call.server, staff.user.clone());
+    // Both wait for the writer; asked together they share its turn.
+    let (started, cleared) = tokio::join!(
+        session::start(server, user, kind, origin(call, &staff)),
+        server.store.record_sign_in(staff.user.to_string(), call.address.clone(), true),
+    );
+    cleared?;
+    let (token, expires_at) = started?;
+    Ok(SignedIn { token, expires_at, staff })
+}
+
+/// Whether this name may be tried now from this address.
+pub(crate) async fn pass_gate(call: &Call, name: &str) -> Result<(), Problem> {
+    let gate = call.server.store.sign_in_gate(name.to_owned(), call.address.clone()).await?;
+    let SignInGate::LockedForMs(wait_ms) = gate else { return Ok(()) };
+    note_locked(call).await?;
+    let seconds = wait_ms.saturating_add(999).checked_div(1_000).unwrap_or(1);
+    Err(Problem::new(Kind::SignInLocked).retry_after(seconds))
 }
 
 /// Where a session of this call comes from.

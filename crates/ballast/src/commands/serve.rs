@@ -6,14 +6,14 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use clap::Args;
 use ledger::receipt::Durability;
 use serde::Deserialize;
 use store::{DatabaseUrl, Store};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::{database, process, receipt_keys};
+use crate::{data_keys, database, process, receipt_keys};
 
 /// Arguments of `serve`.
 #[derive(Args)]
@@ -42,8 +42,14 @@ struct ServerConfig {
     /// The keys that sign receipts; without it answers carry none.
     #[serde(default)]
     receipt_keys: Option<PathBuf>,
+    /// What seals what is secret in the books; without it there are no second factors.
+    #[serde(default)]
+    data_keys: Option<PathBuf>,
     #[serde(default)]
     secure_cookies: bool,
+    /// For production: administrators do nothing before they have a second factor.
+    #[serde(default)]
+    administrators_need_second_factor: bool,
     #[serde(default)]
     exit_with_parent: bool,
 }
@@ -65,7 +71,13 @@ pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
         None => database::with_password(DatabaseUrl::parse(&config.database)?),
     };
     store::migrate(&url).await.with_context(|| url.to_string())?;
-    let store = Store::open(&url).with_context(|| url.to_string())?;
+    let mut store = Store::open(&url).with_context(|| url.to_string())?;
+    if let Some(path) = &config.data_keys {
+        store = store.with_vault(data_keys::read(path)?);
+    }
+    if config.administrators_need_second_factor && config.data_keys.is_none() {
+        bail!("administrators_need_second_factor needs data_keys, which seal the secrets");
+    }
     let listener = tokio::net::TcpListener::bind(config.listen)
         .await
         .with_context(|| format!("could not listen on {}", config.listen))?;
@@ -82,6 +94,7 @@ pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
         region: config.region,
         zone: config.zone,
         secure_cookies: config.secure_cookies,
+        administrators_need_second_factor: config.administrators_need_second_factor,
         drain: Duration::from_secs(config.drain_seconds),
         receipts,
         ..web::Config::default()

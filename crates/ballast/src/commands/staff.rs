@@ -6,7 +6,7 @@ use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 use ledger::{Role, UserId};
 use serde_json::json;
-use store::{AuditEvent, Staff, Store};
+use store::{StaffChange, StaffChanged, Store};
 
 use crate::bank::make_token;
 use crate::database::DatabaseArgs;
@@ -64,6 +64,12 @@ enum StaffCommand {
         #[arg(value_parser = user)]
         user: UserId,
     },
+    /// Remove the second factor of a member of staff who has lost it, and sign them out
+    RemoveFactor {
+        /// Sign-in name
+        #[arg(value_parser = user)]
+        user: UserId,
+    },
     /// Make a bearer token for a program that acts as a member of staff, and print it
     Token {
         /// Sign-in name
@@ -90,21 +96,33 @@ pub(crate) async fn run(args: StaffArgs) -> anyhow::Result<ExitCode> {
         StaffCommand::Add { user, name, role } => add(&store, user, name, role).await?,
         StaffCommand::List { json } => list(&store, json).await?,
         StaffCommand::Disable { user } => {
-            known(&user, store.set_staff_disabled(user.clone(), true).await?)?;
-            note(&store, "staff.deactivate", &user).await?;
+            change(&store, &user, StaffChange::Disabled(true)).await?;
             output::note(&format!("{user} is disabled and signed out everywhere"));
         }
         StaffCommand::Enable { user } => {
-            known(&user, store.set_staff_disabled(user.clone(), false).await?)?;
-            note(&store, "staff.activate", &user).await?;
+            change(&store, &user, StaffChange::Disabled(false)).await?;
             output::note(&format!("{user} may sign in again"));
         }
         StaffCommand::Password { user } => {
             let password = web::generate_password();
-            let hash = web::hash_password(&password);
-            known(&user, store.set_password(user.clone(), hash, true).await?)?;
-            note(&store, "staff.password.reset", &user).await?;
+            let password_hash = web::hash_password(&password);
+            change(&store, &user, StaffChange::Password { password_hash }).await?;
             output::data(&password);
+        }
+        StaffCommand::RemoveFactor { user } => {
+            let staff = store.staff(user.clone()).await?;
+            staff.with_context(|| unknown(&user))?;
+            match store
+                .change_staff_by_operator(user.clone(), StaffChange::RemoveSecondFactor)
+                .await?
+            {
+                StaffChanged::Done => {
+                    output::note(&format!("{user} has no second factor and is signed out"));
+                }
+                StaffChanged::NoSuchUser | StaffChanged::NotAllowed => {
+                    bail!("{user} has no second factor");
+                }
+            }
         }
         StaffCommand::Token { user, days } => {
             let staff = store.staff(user.clone()).await?;
@@ -119,10 +137,12 @@ pub(crate) async fn run(args: StaffArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// What is done at the command line is an audit row too.
-async fn note(store: &Store, action: &'static str, user: &UserId) -> anyhow::Result<()> {
-    store.record(AuditEvent::of_command_line(action, user.to_string())).await?;
-    Ok(())
+/// Changes a member of staff; what is done at the command line is an audit row too.
+async fn change(store: &Store, user: &UserId, change: StaffChange) -> anyhow::Result<()> {
+    match store.change_staff_by_operator(user.clone(), change).await? {
+        StaffChanged::Done => Ok(()),
+        StaffChanged::NoSuchUser | StaffChanged::NotAllowed => bail!(unknown(user)),
+    }
 }
 
 async fn add(store: &Store, user: UserId, name: String, role: Role) -> anyhow::Result<()> {
@@ -130,18 +150,12 @@ async fn add(store: &Store, user: UserId, name: String, role: Role) -> anyhow::R
         bail!("--name must be 1 to {NAME_LENGTH_MAX} characters");
     }
     let password = web::generate_password();
-    let staff = Staff {
-        user: user.clone(),
-        name,
-        role,
-        password_hash: web::hash_password(&password),
-        password_generated: true,
-        disabled: false,
-    };
-    if !store.add_staff(staff).await? {
-        bail!("{user} exists already");
+    let password_hash = web::hash_password(&password);
+    let added = StaffChange::Add { name, role, password_hash };
+    match store.change_staff_by_operator(user.clone(), added).await? {
+        StaffChanged::Done => {}
+        StaffChanged::NoSuchUser | StaffChanged::NotAllowed => bail!("{user} exists already"),
     }
-    note(store, "staff.add", &user).await?;
     output::data(&password);
     Ok(())
 }
@@ -168,10 +182,6 @@ async fn list(store: &Store, json: bool) -> anyhow::Result<()> {
         }
     }
     Ok(())
-}
-
-fn known(user: &UserId, known: bool) -> anyhow::Result<()> {
-    if known { Ok(()) } else { bail!(unknown(user)) }
 }
 
 fn unknown(user: &UserId) -> String {

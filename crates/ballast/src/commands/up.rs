@@ -25,6 +25,7 @@ use store::DatabaseUrl;
 use tokio::sync::mpsc;
 
 use crate::bank::{self, Books, SampleStaff};
+use crate::data_keys;
 use crate::database;
 use crate::leave::Leave;
 use crate::output;
@@ -114,6 +115,7 @@ pub(crate) async fn run(args: UpArgs) -> anyhow::Result<ExitCode> {
             .with_context(|| format!("could not make a certificate in {}", folder.display()))?;
     }
     receipt_keys::make_if_missing(&plan.data_folder.receipt_keys_file())?;
+    data_keys::make_if_missing(&plan.data_folder.data_keys_file())?;
     let (events, heard) = mpsc::channel(EVENTS_MAX);
     let reporter = tokio::spawn(report::follow(heard));
     let mut deployment = Deployment::prepare(claim, plan.clone(), events)?;

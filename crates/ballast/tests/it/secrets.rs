@@ -30,6 +30,11 @@ fn planted(bank: &Deployment) -> Planted {
         ("executive's token", executive),
         ("teller's token", teller),
     ];
+    let keys = std::fs::read(bank.data().join("data-keys.json")).unwrap();
+    let keys: Value = serde_json::from_slice(&keys).unwrap();
+    for key in [&keys["index"], &keys["keys"][0]] {
+        planted.push(("data key", key.as_str().unwrap().to_owned()));
+    }
     for user in ["C00000001", "C00000002", "C00000003", "C00000004", "C00000005"] {
         planted.push(("one-time password", bank.password(user)));
     }

@@ -48,6 +48,7 @@ pub(super) fn server(
         "listen": process.address,
         "database": options.database,
         "receipt_keys": options.data_folder.receipt_keys_file(),
+        "data_keys": options.data_folder.data_keys_file(),
         "drain_seconds": topology.drain_seconds,
         // Browsers send such cookies over TLS only.
         "secure_cookies": options.tls.is_some(),

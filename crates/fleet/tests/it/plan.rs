@@ -50,6 +50,7 @@ fn the_server_config() {
         "name": "applicationServer01-east", "region": "east", "zone": "us-east-1a",
         "listen": "127.0.0.1:8111", "database": "sqlite:/data/bank.db",
         "receipt_keys": "/data/receipt-keys.json",
+        "data_keys": "/data/data-keys.json",
         "drain_seconds": 5, "secure_cookies": false,
         "exit_with_parent": true,
     });

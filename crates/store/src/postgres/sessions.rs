@@ -24,7 +24,8 @@ const INSERT: &str = "with made as (insert into sessions \
          from made) \
      select id from made";
 const FIND: &str = "select s.id, s.user_id, t.name, t.role, s.kind, s.expires_at, s.seen_at, \
-         s.password_due \
+         s.password_due, exists (select 1 from second_factors f \
+         where f.user_id = s.user_id and f.confirmed_at is not null) \
      from sessions s join staff t on t.user_id = s.user_id \
      where s.token_hash = $1 and s.ended_at is null and s.expires_at > $2 and not t.disabled";
 const TOUCH: &str = "update sessions set seen_at = greatest(seen_at, $2) where id = $1";
@@ -94,6 +95,7 @@ fn session(found: &Row) -> Result<Session, Error> {
         expires_at: get(found, 5)?,
         seen_at: get(found, 6)?,
         password_due: get(found, 7)?,
+        has_second_factor: get(found, 8)?,
     })
 }
 

@@ -5,7 +5,7 @@ use tokio_postgres::Row;
 
 use crate::clock::now_ms;
 use crate::error::Error;
-use crate::model::{Staff, StaffChange, StaffChanged};
+use crate::model::{AuditEvent, Staff, StaffChange, StaffChanged};
 use crate::postgres::row::{self, get, word};
 use crate::postgres::{Database, Params};
 
@@ -16,23 +16,15 @@ const LIST: &str = "select user_id, name, role, password_hash, password_generate
 const INSERT: &str = "insert into staff \
      (user_id, name, role, password_hash, password_generated, disabled, created_at) \
      values ($1, $2, $3, $4, $5, $6, $7) on conflict (user_id) do nothing returning user_id";
-/// A new password ends what was signed in with the old one; tokens of programs live on.
-const SET_PASSWORD: &str = "with ended as (update sessions set ended_at = $4 \
-         where user_id = $1 and (kind = 'browser' or password_due) and ended_at is null) \
-     update staff set password_hash = $2, password_generated = $3 where user_id = $1 \
-     returning user_id";
-const SET_DISABLED: &str = "with ended as (update sessions set ended_at = $3 \
-         where user_id = $1 and $2 and ended_at is null) \
-     update staff set disabled = $2 where user_id = $1 returning user_id";
-const SET_ROLE: &str = "update staff set role = $2 where user_id = $1 returning user_id";
-
-/// A change by an administrator, in one statement. `may` is the administrator's own row, locked, so
-/// that of two who deactivate each other at once one fails; `done` is the change; `noted` its row.
+/// A change by an administrator, or by the command line (no user), in one statement. `own` is the
+/// administrator's own row, locked, so that of two who deactivate each other at once one fails;
+/// `may` has a row if the change is allowed; `done` is the change; `noted` its row.
 macro_rules! change {
     ($done:literal) => {
         concat!(
-            "with may as materialized (select 1 from staff where user_id = $1 and user_id <> $2 ",
+            "with own as materialized (select 1 from staff where user_id = $1 and user_id <> $2 ",
             "and not disabled and role = 'administrator' for update), ",
+            "may as materialized (select from own union all select where $1::text is null), ",
             $done,
             ", noted as (insert into audit_events ",
             "(at, user_id, session, server, action, subject, result) ",
@@ -69,6 +61,13 @@ const CHANGE_SESSIONS: &str = change!(
      ended as (update sessions set ended_at = $3 where user_id in (select user_id from done) \
          and ended_at is null)"
 );
+const CHANGE_FACTOR: &str = change!(
+    "done as (delete from second_factors \
+         where user_id = $2 and exists (select from may) returning user_id), \
+     codes as (delete from recovery_codes where user_id in (select user_id from done)), \
+     ended as (update sessions set ended_at = $3 where user_id in (select user_id from done) \
+         and (kind = 'browser' or password_due) and ended_at is null)"
+);
 const CHOOSE_PASSWORD: &str = "with done as (update staff \
          set password_hash = $2, password_generated = false where user_id = $1 returning user_id), \
      ended as (update sessions set ended_at = $3 where user_id in (select user_id from done) \
@@ -98,37 +97,20 @@ pub(crate) async fn add(db: &Database, staff: &Staff) -> Result<bool, Error> {
     changed(db, INSERT, params).await
 }
 
-pub(crate) async fn set_password(
-    db: &Database,
-    user: &UserId,
-    password_hash: &str,
-    generated: bool,
-) -> Result<bool, Error> {
-    changed(db, SET_PASSWORD, &[&user.as_str(), &password_hash, &generated, &now_ms()]).await
-}
-
-pub(crate) async fn set_disabled(
-    db: &Database,
-    user: &UserId,
-    disabled: bool,
-) -> Result<bool, Error> {
-    changed(db, SET_DISABLED, &[&user.as_str(), &disabled, &now_ms()]).await
-}
-
-pub(crate) async fn set_role(db: &Database, user: &UserId, role: Role) -> Result<bool, Error> {
-    changed(db, SET_ROLE, &[&user.as_str(), &role.as_str()]).await
-}
-
-/// A change by an administrator, with its audit row.
+/// A change by an administrator, or by the command line (`None`), with its audit row.
 pub(crate) async fn change(
     db: &Database,
-    actor: &Actor,
+    actor: Option<&Actor>,
     user: &UserId,
     change: &StaffChange,
 ) -> Result<StaffChanged, Error> {
-    let (who, whom, now) = (actor.user.as_str(), user.as_str(), now_ms());
-    let (server, action) = (&*actor.server, change.action());
-    let common: Params<'_> = &[&who, &whom, &now, &actor.session, &server, &action];
+    let (whom, now) = (user.as_str(), now_ms());
+    let event = match actor {
+        Some(actor) => AuditEvent::of(actor, change.action(), String::new(), "done"),
+        None => AuditEvent::of_command_line(change.action(), String::new()),
+    };
+    let who = event.user.as_ref().map(UserId::as_str);
+    let common: Params<'_> = &[&who, &whom, &now, &event.session, &&*event.server, &event.action];
     let rows = match change {
         StaffChange::Add { name, role, password_hash } => {
             let own: Params<'_> = &[name, &role.as_str(), password_hash];
@@ -144,6 +126,7 @@ pub(crate) async fn change(
             db.write(CHANGE_ROLE, &[common, &[&role.as_str()]].concat()).await?
         }
         StaffChange::EndSessions => db.write(CHANGE_SESSIONS, common).await?,
+        StaffChange::RemoveSecondFactor => db.write(CHANGE_FACTOR, common).await?,
     };
     let row = rows.first().ok_or_else(Error::closed)?;
     Ok(match (get(row, 0)?, get(row, 1)?) {

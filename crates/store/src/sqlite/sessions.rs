@@ -14,7 +14,8 @@ const INSERT: &str = "insert into sessions \
      (token_hash, user, kind, created_at, expires_at, seen_at, address, agent, password_due) \
      values (?1, ?2, ?3, ?4, ?5, ?4, ?6, ?7, ?8)";
 const FIND: &str = "select s.id, s.user, t.name, t.role, s.kind, s.expires_at, s.seen_at, \
-     s.password_due \
+     s.password_due, exists (select 1 from second_factors f \
+         where f.user = s.user and f.confirmed_at is not null) \
      from sessions s join staff t on t.user = s.user \
      where s.token_hash = ?1 and s.ended_at is null and s.expires_at > ?2 and t.disabled = 0";
 const TOUCH: &str = "update sessions set seen_at = max(seen_at, ?2) where id = ?1";
@@ -122,6 +123,7 @@ fn session(found: &Row<'_>) -> Result<Session, rusqlite::Error> {
         expires_at: found.get(5)?,
         seen_at: found.get(6)?,
         password_due: found.get(7)?,
+        has_second_factor: found.get(8)?,
     })
 }
 

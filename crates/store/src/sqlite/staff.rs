@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use crate::clock::now_ms;
 use crate::error::Error;
 use crate::model::{AuditEvent, Staff, StaffChange, StaffChanged};
-use crate::sqlite::{classify, logs, row, sessions};
+use crate::sqlite::{classify, factors, logs, row, sessions};
 
 const FIND: &str = "select user, name, role, password_hash, password_generated, disabled \
      from staff where user = ?1";
@@ -47,7 +47,7 @@ pub(crate) fn add(db: &Connection, staff: &Staff) -> Result<bool, Error> {
     ))
 }
 
-pub(crate) fn set_password(
+fn set_password(
     db: &Connection,
     user: &UserId,
     password_hash: &str,
@@ -57,28 +57,30 @@ pub(crate) fn set_password(
     changed(db.execute(SET_PASSWORD, params![user.as_str(), password_hash, generated]))
 }
 
-pub(crate) fn set_disabled(db: &Connection, user: &UserId, disabled: bool) -> Result<bool, Error> {
+fn set_disabled(db: &Connection, user: &UserId, disabled: bool) -> Result<bool, Error> {
     if disabled {
         sessions::end_all(db, user)?;
     }
     changed(db.execute(SET_DISABLED, params![user.as_str(), disabled]))
 }
 
-pub(crate) fn set_role(db: &Connection, user: &UserId, role: Role) -> Result<bool, Error> {
+fn set_role(db: &Connection, user: &UserId, role: Role) -> Result<bool, Error> {
     changed(db.execute(SET_ROLE, params![user.as_str(), role.as_str()]))
 }
 
-/// A change by an administrator, with its audit row.
+/// A change by an administrator, or by the command line (`None`), with its audit row.
 pub(crate) fn change(
     db: &Connection,
-    actor: &Actor,
+    actor: Option<&Actor>,
     user: &UserId,
     change: &StaffChange,
 ) -> Result<StaffChanged, Error> {
-    let may = find(db, &actor.user)?
-        .is_some_and(|actor| !actor.disabled && actor.role == Role::Administrator);
-    if !may || actor.user == *user {
-        return Ok(StaffChanged::NotAllowed);
+    if let Some(actor) = actor {
+        let may = find(db, &actor.user)?
+            .is_some_and(|actor| !actor.disabled && actor.role == Role::Administrator);
+        if !may || actor.user == *user {
+            return Ok(StaffChanged::NotAllowed);
+        }
     }
     let done = match change {
         StaffChange::Add { name, role, password_hash } => add(
@@ -99,12 +101,23 @@ pub(crate) fn change(
             sessions::end_all(db, user)?;
             find(db, user)?.is_some()
         }
+        StaffChange::RemoveSecondFactor => {
+            let removed = factors::remove(db, user)?;
+            if removed {
+                sessions::end_all_in_browsers(db, user)?;
+            }
+            removed
+        }
     };
     if !done {
         return Ok(StaffChanged::NoSuchUser);
     }
     let subject = user.as_str().to_owned();
-    logs::record(db, &AuditEvent::of(actor, change.action(), subject, "done"))?;
+    let event = match actor {
+        Some(actor) => AuditEvent::of(actor, change.action(), subject, "done"),
+        None => AuditEvent::of_command_line(change.action(), subject),
+    };
+    logs::record(db, &event)?;
     Ok(StaffChanged::Done)
 }
 

@@ -14,6 +14,7 @@ mod booked;
 mod cluster;
 mod conformance;
 mod cuts;
+mod factors;
 mod migration;
 mod posting;
 mod sessions;

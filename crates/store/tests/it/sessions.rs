@@ -25,7 +25,9 @@ async fn a_session_is_valid_until_it_ends_expires_or_its_owner_is_disabled(bank:
     assert_eq!(bank.store.session([9; 32]).await.unwrap(), None, "unknown");
     assert!(bank.store.end_own_session(&bank.actor, first).await.unwrap());
     assert_eq!(bank.store.session([2; 32]).await.unwrap(), None, "ended");
-    assert!(bank.store.set_staff_disabled(user, true).await.unwrap());
+    let disable = StaffChange::Disabled(true);
+    let disabled = bank.store.change_staff_by_operator(user, disable).await.unwrap();
+    assert_eq!(disabled, StaffChanged::Done);
     assert_eq!(bank.store.session([4; 32]).await.unwrap(), None, "owner disabled");
 }
 
@@ -39,13 +41,20 @@ async fn a_new_password_ends_browser_sessions_and_keeps_programs(bank: Bank) {
         origin: SessionOrigin::default(),
     };
     bank.store.create_session(browser).await.unwrap();
-    assert!(bank.store.set_password(user.clone(), "new".into(), false).await.unwrap());
+    let reset = || StaffChange::Password { password_hash: "new".into() };
+    let done = bank.store.change_staff_by_operator(user.clone(), reset()).await.unwrap();
+    assert_eq!(done, StaffChanged::Done);
     assert_eq!(bank.store.session([2; 32]).await.unwrap(), None);
     assert!(bank.store.session([1; 32]).await.unwrap().is_some());
     let staff = bank.store.staff(user).await.unwrap().unwrap();
-    assert_eq!((staff.password_hash.as_str(), staff.password_generated), ("new", false));
+    assert_eq!((staff.password_hash.as_str(), staff.password_generated), ("new", true));
     let nobody = UserId::parse("C99999999").unwrap();
-    assert!(!bank.store.set_password(nobody, "x".into(), false).await.unwrap());
+    let unknown = bank.store.change_staff_by_operator(nobody, reset()).await.unwrap();
+    assert_eq!(unknown, StaffChanged::NoSuchUser);
+    let rows = bank.store.audit_events(AuditFilter::default(), None, 50).await.unwrap().rows;
+    let resets: Vec<_> = rows.iter().filter(|row| row.action == "staff.password.reset").collect();
+    assert_eq!(resets.len(), 1, "the row is written with the change");
+    assert_eq!((&resets[0].user, &*resets[0].server), (&None, "command line"));
 }
 
 async fn failures_lock_known_and_unknown_names_alike(bank: Bank) {
@@ -68,7 +77,8 @@ fn user(text: &str) -> UserId {
 }
 
 async fn as_administrator(bank: &Bank) -> ledger::Actor {
-    bank.store.set_staff_role(bank.actor.user.clone(), Role::Administrator).await.unwrap();
+    let role = StaffChange::Role(Role::Administrator);
+    bank.store.change_staff_by_operator(bank.actor.user.clone(), role).await.unwrap();
     bank.actor.clone()
 }
 
@@ -107,6 +117,7 @@ async fn only_an_active_administrator_changes_staff_and_never_themselves(bank: B
     let rows = bank.store.audit_events(filter, None, 50).await.unwrap().rows;
     let actions: Vec<_> = rows.iter().rev().map(|row| (&*row.action, &*row.subject)).collect();
     let expect = [
+        ("staff.role", "C00000001"),
         ("staff.add", "C00000002"),
         ("staff.deactivate", "C00000001"),
         ("staff.activate", "C00000001"),

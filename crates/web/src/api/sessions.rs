@@ -11,10 +11,10 @@ use utoipa::ToSchema;
 use super::answer::{Time, json, nothing, with_status};
 use crate::call::Call;
 use crate::openapi::Doc;
-use crate::problem::{FieldError, Problem};
+use crate::problem::{FieldError, Kind, Problem};
 use crate::route::{Access, Handled, Route, handler};
 use crate::session::{clear_cookie, set_cookie};
-use crate::sign_in;
+use crate::{second_factor, sign_in};
 
 pub(crate) static ROUTES: &[Route] = &[
     Route::post("/api/v1/sessions", Access::Public, handler!(create)).doc(
@@ -40,6 +40,10 @@ struct Credentials<'a> {
     #[serde(borrow)]
     #[schema(value_type = String, format = Password)]
     password: Cow<'a, str>,
+    /// Of those who have a second factor: six digits of the app, or a recovery code.
+    #[serde(borrow, default)]
+    #[schema(value_type = Option<String>, example = "123456")]
+    code: Option<Cow<'a, str>>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -66,8 +70,13 @@ async fn create(call: Call) -> Handled {
     if !errors.is_empty() {
         return Err(Problem::invalid(errors));
     }
-    let signed_in =
-        sign_in::sign_in(&call, &given.user, &given.password, SessionKind::Client).await?;
+    let staff = sign_in::check_password(&call, &given.user, &given.password).await?;
+    if let Some(factor) = second_factor::confirmed(&call.server.store, staff.user.clone()).await? {
+        let code = given.code.as_deref().filter(|code| !code.is_empty());
+        let code = code.ok_or(Kind::CodeMissing)?;
+        sign_in::check_code(&call, &staff, &factor, code).await?;
+    }
+    let signed_in = sign_in::finish(&call, staff, SessionKind::Client).await?;
     let body = Created {
         expires_at: Time(signed_in.expires_at),
         staff: Staff {

@@ -37,6 +37,7 @@ const ACTIONS: &[(&str, &str)] = &[
     ("session", "Sessions ended"),
     ("token", "Tokens for programs"),
     ("password", "Passwords chosen"),
+    ("factor", "Second factors"),
     ("access", "Denials"),
     ("staff", "Changes of staff"),
     ("customer", "Changes of customers"),

@@ -27,6 +27,9 @@ pub(crate) fn answer(server: &Server, problem: &Problem, asked: &Asked) -> Respo
     if problem.word == "password-due" && asked.reads {
         return see_other(&with_way_back(super::me::PASSWORD_PATH, asked));
     }
+    if problem.word == "second-factor-due" && asked.reads {
+        return see_other(super::factor::PATH);
+    }
     let (title, text) = words(problem);
     let template = ErrorPage {
         layout: Layout::new(server, None),

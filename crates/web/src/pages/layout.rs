@@ -5,6 +5,7 @@ use ledger::Role;
 use super::assets;
 use crate::app::Server;
 use crate::call::Call;
+use crate::second_factor::is_due;
 use crate::session::Caller;
 
 /// The frame of a page.
@@ -25,8 +26,8 @@ pub(super) struct Who {
     pub(super) executive: bool,
     pub(super) auditor: bool,
     pub(super) administrator: bool,
-    /// Must choose a password before anything else.
-    pub(super) password_due: bool,
+    /// Must choose a password or set up a second factor before anything else.
+    pub(super) limited: bool,
     pub(super) form_token: String,
 }
 
@@ -44,7 +45,7 @@ impl Layout {
                 executive: caller.role() == Role::Executive,
                 auditor: caller.role() == Role::Auditor,
                 administrator: caller.role() == Role::Administrator,
-                password_due: caller.session.password_due,
+                limited: caller.session.password_due || is_due(server, &caller.session),
                 form_token: caller.form_token(),
             }),
             server: server.config.name.clone(),
@@ -57,6 +58,17 @@ impl Layout {
 
     pub(super) fn form_token(&self) -> String {
         self.who.as_ref().map(|who| who.form_token.clone()).unwrap_or_default()
+    }
+
+    pub(super) fn is_limited(&self) -> bool {
+        self.who.as_ref().is_some_and(|who| who.limited)
+    }
+
+    /// What had to be done first is done.
+    pub(super) fn set_free(&mut self) {
+        if let Some(who) = &mut self.who {
+            who.limited = false;
+        }
     }
 
     pub(super) fn is_auditor(&self) -> bool {

@@ -7,7 +7,7 @@
 use askama::Template;
 use http::StatusCode;
 use http::header::SET_COOKIE;
-use store::{AuditEvent, SessionKind, SessionView, SignInGate};
+use store::{AuditEvent, SessionKind, SessionView, Staff};
 
 use super::form::{self, FormPage, Input, fill, token_field};
 use super::layout::{Layout, Notice};
@@ -20,7 +20,7 @@ use crate::password::check_chosen_password;
 use crate::problem::{FieldError, Kind, Problem};
 use crate::route::{Access, Handled, Route, handler};
 use crate::session::{self, set_cookie};
-use crate::sign_in::origin;
+use crate::sign_in::{origin, pass_gate};
 
 /// Where a password is chosen.
 pub(super) const PASSWORD_PATH: &str = "/me/password";
@@ -89,6 +89,7 @@ async fn view(call: Call) -> Handled {
         ("User", session.user.to_string()),
         ("Name", session.name.to_string()),
         ("Role", session.role.to_string()),
+        ("Second factor", if session.has_second_factor { "on" } else { "off" }.to_owned()),
     ];
     let layout = Layout::of(&call);
     page(
@@ -196,26 +197,33 @@ async fn change(call: &Call, form: &Fields) -> Result<String, Problem> {
     if !errors.is_empty() {
         return Err(Problem::invalid(errors));
     }
-    let (name, address) = (session.user.as_str().to_owned(), call.address.clone());
-    let gate = store.sign_in_gate(name.clone(), address.clone()).await?;
-    if let SignInGate::LockedForMs(wait_ms) = gate {
-        let seconds = wait_ms.saturating_add(999).checked_div(1_000).unwrap_or(1);
-        return Err(Problem::new(Kind::SignInLocked).retry_after(seconds));
-    }
-    let staff = store.staff(session.user.clone()).await?.ok_or(Kind::NotSignedIn)?;
-    let stored = Some(staff.password_hash.clone());
+    let staff = prove_password(call, current, "password.change").await?;
     let actor = call.actor()?;
-    if !call.server.passwords.check(current.to_owned(), stored).await? {
-        store.record_sign_in(name.clone(), address, false).await?;
-        store.record(AuditEvent::of(&actor, "password.change", name, "denied")).await?;
-        return Err(Problem::field("current", "is wrong"));
-    }
     let hash = call.server.passwords.hash(new.to_owned()).await?;
     if !store.choose_password(&actor, hash).await? {
         return Err(Kind::NotSignedIn.into());
     }
-    let staff = store::Staff { password_generated: false, ..staff };
+    let staff = Staff { password_generated: false, ..staff };
     let origin = origin(call, &staff);
-    let (token, _) = session::start(store, staff.user, SessionKind::Browser, origin).await?;
+    let (token, _) = session::start(&call.server, staff.user, SessionKind::Browser, origin).await?;
     Ok(token)
+}
+
+/// Asks for the present password again, for `action`; wrong tries count as failed sign-ins do.
+pub(super) async fn prove_password(
+    call: &Call,
+    typed: &str,
+    action: &'static str,
+) -> Result<Staff, Problem> {
+    let (store, session) = (&call.server.store, &call.caller()?.session);
+    let name = session.user.to_string();
+    pass_gate(call, &name).await?;
+    let staff = store.staff(session.user.clone()).await?.ok_or(Kind::NotSignedIn)?;
+    let stored = Some(staff.password_hash.clone());
+    if call.server.passwords.check(typed.to_owned(), stored).await? {
+        return Ok(staff);
+    }
+    store.record_sign_in(name.clone(), call.address.clone(), false).await?;
+    store.record(AuditEvent::of(&call.actor()?, action, name, "denied")).await?;
+    Err(Problem::field("current", "is wrong"))
 }

@@ -3,21 +3,25 @@
 use askama::Template;
 use http::StatusCode;
 use http::header::SET_COOKIE;
-use store::SessionKind;
+use store::{SessionKind, Staff};
 
-use super::form::{self, Input, fill};
+use super::form::{self, FormPage, Input, fill};
 use super::layout::{Layout, Notice};
 use super::{page, see_other};
 use crate::call::Call;
 use crate::fields::Fields;
-use crate::problem::{FieldError, Problem};
+use crate::problem::{FieldError, Kind, Problem};
 use crate::route::{Access, Handled, Route, handler};
 use crate::session::{clear_cookie, identify, set_cookie};
-use crate::sign_in;
+use crate::{second_factor, sign_in};
+
+/// Where the second step goes.
+const CODE_PATH: &str = "/sign-in/code";
 
 pub(super) static ROUTES: &[Route] = &[
     Route::get("/sign-in", Access::Public, handler!(form)),
     Route::post("/sign-in", Access::Public, handler!(submit)),
+    Route::post(CODE_PATH, Access::Public, handler!(submit_code)),
     Route::post("/sign-out", Access::SignedIn, handler!(sign_out)).before_password(),
 ];
 
@@ -28,6 +32,18 @@ struct SignInPage {
     notice: Option<Notice>,
     next: String,
     inputs: Vec<Input>,
+}
+
+/// What both steps say.
+fn notice_of(problem: &Problem) -> Notice {
+    match problem.word {
+        "sign-in-locked" => Notice::bad(
+            "Too many failed sign-ins",
+            format!("Try again in {} seconds.", problem.retry_after_seconds.unwrap_or(1)),
+        ),
+        "sign-in-stale" => Notice::bad("That took too long", "Please sign in again."),
+        _ => Notice::bad("Signing in does not work at the moment", "Please try again."),
+    }
 }
 
 /// A page of ours: a path, and nothing that a browser could read as another host.
@@ -66,12 +82,8 @@ fn show(call: &Call, typed: &Fields, problem: Option<&Problem>) -> Handled {
     }
     let notice = problem.map(|problem| match problem.word {
         "sign-in-refused" => Notice::bad("Wrong user or password", "Nobody was signed in."),
-        "sign-in-locked" => Notice::bad(
-            "Too many failed sign-ins",
-            format!("Try again in {} seconds.", problem.retry_after_seconds.unwrap_or(1)),
-        ),
         "validation" => Notice::bad("Please fill in both fields", ""),
-        _ => Notice::bad("Signing in does not work at the moment", "Please try again."),
+        _ => notice_of(problem),
     });
     let status = problem.map_or(StatusCode::OK, |problem| problem.status);
     let mut response = page(
@@ -100,11 +112,65 @@ async fn submit(call: Call) -> Handled {
         return show(&call, &form, Some(&Problem::invalid(errors)));
     }
     let (user, password) = (form.get("user"), form.exact("password"));
-    let signed_in = match sign_in::sign_in(&call, user, password, SessionKind::Browser).await {
-        Ok(signed_in) => signed_in,
+    let staff = match sign_in::check_password(&call, user, password).await {
+        Ok(staff) => staff,
         Err(problem) => return show(&call, &form, Some(&problem)),
     };
-    let mut response = see_other(safe(form.get("next")));
+    let store = &call.server.store;
+    if second_factor::confirmed(store, staff.user.clone()).await?.is_some() {
+        let note = second_factor::note(store, &staff)?;
+        return show_code(&call, note, form.get("next"), None);
+    }
+    finish(&call, staff, form.get("next")).await
+}
+
+/// The second step.
+fn show_code(call: &Call, note: String, next: &str, problem: Option<&Problem>) -> Handled {
+    let mut inputs = vec![Input {
+        autocomplete: "one-time-code",
+        hint: "Six digits of your authenticator app, or one of your recovery codes",
+        ..Input::text("code", "Code", 32)
+    }];
+    fill(&mut inputs, &Fields::default(), problem.map_or(&[], |problem| &problem.errors));
+    let notice = problem.map(|problem| match problem.word {
+        "code-wrong" => Notice::bad("Wrong code", problem.detail),
+        _ => notice_of(problem),
+    });
+    FormPage {
+        layout: Layout::of(call),
+        notice,
+        title: "Second step".to_owned(),
+        facts: Vec::new(),
+        action: CODE_PATH.to_owned(),
+        hidden: vec![("note", note), ("next", safe(next).to_owned())],
+        inputs,
+        submit: "Sign in",
+        back: "/sign-in".to_owned(),
+    }
+    .show(problem)
+}
+
+async fn submit_code(call: Call) -> Handled {
+    let form = call.form();
+    let (note, next, store) = (form.get("note"), form.get("next"), &call.server.store);
+    let Some(staff) = second_factor::read_note(store, note).await? else {
+        let late = Problem::new(Kind::NoteStale);
+        return show(&call, &Fields::default(), Some(&late));
+    };
+    let checked = match second_factor::confirmed(store, staff.user.clone()).await? {
+        Some(factor) => sign_in::check_code(&call, &staff, &factor, form.get("code")).await,
+        // Removed between the steps: begin again.
+        None => return Ok(see_other("/sign-in")),
+    };
+    match checked {
+        Ok(()) => finish(&call, staff, next).await,
+        Err(problem) => show_code(&call, note.to_owned(), next, Some(&problem)),
+    }
+}
+
+async fn finish(call: &Call, staff: Staff, next: &str) -> Handled {
+    let signed_in = sign_in::finish(call, staff, SessionKind::Browser).await?;
+    let mut response = see_other(safe(next));
     if let Some(cookie) = set_cookie(&call.server.config, &signed_in.token) {
         response.headers_mut().insert(SET_COOKIE, cookie);
     }

@@ -18,6 +18,7 @@ use crate::fields::Fields;
 use crate::password::generate_password;
 use crate::problem::{FieldError, Kind, Problem};
 use crate::route::{Access, Handled, Route, handler};
+use crate::second_factor;
 
 /// As for customers.
 const NAME_LENGTH_MAX: usize = 50;
@@ -31,6 +32,7 @@ pub(super) static ROUTES: &[Route] = &[
     Route::post("/staff/{user}/password", Access::ADMINISTRATOR, handler!(password)),
     Route::post("/staff/{user}/deactivate", Access::ADMINISTRATOR, handler!(deactivate)),
     Route::post("/staff/{user}/activate", Access::ADMINISTRATOR, handler!(activate)),
+    Route::post("/staff/{user}/factor/remove", Access::ADMINISTRATOR, handler!(remove_factor)),
     Route::post("/staff/{user}/sign-out", Access::ADMINISTRATOR, handler!(sign_out)),
 ];
 
@@ -57,6 +59,8 @@ struct MemberPage {
     layout: Layout,
     notice: Option<Notice>,
     staff: Staff,
+    /// Whether they have a second factor.
+    factor: bool,
     /// Oneself: nothing can be changed.
     own: bool,
     /// Shown once.
@@ -151,6 +155,7 @@ fn member(call: &Call) -> Result<UserId, Problem> {
 async fn show(call: &Call, user: UserId, password: Option<String>) -> Handled {
     let store = &call.server.store;
     let staff = store.staff(user.clone()).await?.ok_or(Kind::NotFound)?;
+    let factor = second_factor::confirmed(store, user.clone()).await?.is_some();
     let sessions = store.sessions_of(user).await?;
     let state = match (staff.disabled, staff.password_generated) {
         (true, _) => "may not sign in",
@@ -161,6 +166,7 @@ async fn show(call: &Call, user: UserId, password: Option<String>) -> Handled {
         ("User", staff.user.to_string()),
         ("Role", staff.role.to_string()),
         (if staff.disabled { "State" } else { "Password" }, state.to_owned()),
+        ("Second factor", if factor { "on" } else { "off" }.to_owned()),
     ];
     if let Some(password) = &password {
         facts.push(("One-time password", password.clone()));
@@ -176,6 +182,10 @@ async fn show(call: &Call, user: UserId, password: Option<String>) -> Handled {
             "Every session has ended; nobody signs in under this name until it is activated.",
         )),
         (None, "activate") => Some(Notice::good("Activated.", "")),
+        (None, "factor") => Some(Notice::good(
+            "The second factor was removed.",
+            "They were signed out; the password alone signs them in until they set up another.",
+        )),
         (None, "sign-out") => Some(Notice::good("Signed out everywhere.", "")),
         (None, _) => None,
     };
@@ -190,6 +200,7 @@ async fn show(call: &Call, user: UserId, password: Option<String>) -> Handled {
             sessions: sessions.into_iter().map(|each| SessionRow::new(each, None)).collect(),
             form_token: layout.form_token(),
             staff,
+            factor,
             password,
             facts,
             layout,
@@ -221,6 +232,11 @@ async fn deactivate(call: Call) -> Handled {
 async fn activate(call: Call) -> Handled {
     form::read(&call)?;
     change(&call, StaffChange::Disabled(false), "activate").await
+}
+
+async fn remove_factor(call: Call) -> Handled {
+    form::read(&call)?;
+    change(&call, StaffChange::RemoveSecondFactor, "factor").await
 }
 
 async fn sign_out(call: Call) -> Handled {

@@ -9,7 +9,7 @@ use ledger::receipt::{Durability, SigningKeys};
 use ledger::{Role, UserId};
 use serde_json::{Value, json};
 use store::{
-    AuditFilter, DatabaseUrl, NewSession, SessionKind, SessionOrigin, Staff, Store, now_ms,
+    AuditFilter, DatabaseUrl, NewSession, SessionKind, SessionOrigin, Staff, Store, Vault, now_ms,
 };
 use tower::ServiceExt as _;
 use web::{Config, Receipts, app, hash_password, new_token};
@@ -33,7 +33,7 @@ pub(crate) fn signing_keys() -> SigningKeys {
     SigningKeys::from_seeds([1; 32], [2; 32]).unwrap()
 }
 
-fn config(name: &str) -> Config {
+pub(crate) fn config(name: &str) -> Config {
     let receipts = Receipts::try_new(&signing_keys(), Durability::Machine).unwrap();
     let receipts = Some(Arc::new(receipts));
     Config { name: name.into(), receipts, ..Config::default() }
@@ -129,7 +129,8 @@ impl Bank {
         let folder = tempfile::tempdir().unwrap();
         let url = DatabaseUrl::file(folder.path().join("bank.db"));
         store::migrate(&url).await.unwrap();
-        let store = Store::open(&url).unwrap();
+        let keys = Vault::parse(Vault::generate().unwrap().as_bytes()).unwrap();
+        let store = Store::open(&url).unwrap().with_vault(Arc::new(keys));
         let mut tokens = Vec::new();
         for (number, role) in Role::ALL.into_iter().enumerate() {
             let user = UserId::parse(&format!("C0000000{}", number + 1)).unwrap();

@@ -16,5 +16,6 @@ mod pages;
 mod postings;
 mod reading;
 mod receipts;
+mod second_factor;
 mod sessions;
 mod staff;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use http::Method;
 use serde_json::json;
 
-use crate::bank::{Bank, PASSWORD};
+use crate::bank::{Bank, PASSWORD, config};
 
 async fn sign_in(bank: &Bank, user: &str, password: &str) -> crate::bank::Answer {
     let body = json!({ "user": user, "password": password });
@@ -69,6 +69,53 @@ async fn failures_lock_a_name_whether_or_not_it_exists() {
         assert!(locked.is_problem(429, "sign-in-locked"), "{user}: {}", locked.text);
         assert!(locked.header("retry-after").parse::<u32>().unwrap() >= 1);
     }
+}
+
+/// The bank behind a server with other limits of sessions.
+async fn with_limits(idle: Duration, session_life: Duration) -> Bank {
+    let bank = Bank::open().await;
+    let config = web::Config { idle, session_life, ..config("server") };
+    let app = web::app(bank.store.clone(), config);
+    bank.with_app(app)
+}
+
+#[test]
+fn a_browser_is_left_alone_for_15_minutes_and_a_session_lives_12_hours() {
+    let config = web::Config::default();
+    assert_eq!(config.idle, Duration::from_secs(15 * 60));
+    assert_eq!(config.session_life, Duration::from_secs(12 * 60 * 60));
+}
+
+#[tokio::test]
+async fn what_is_left_alone_too_long_is_signed_out_and_programs_are_not() {
+    let life = Duration::from_secs(60);
+    let bank = with_limits(Duration::ZERO, life).await;
+    let token = crate::staff::sign_in(&bank, "C00000003", PASSWORD).await;
+    let away = crate::pages::get(&bank, &token, "/accounts").await.expect(303);
+    assert_eq!(away.header("location"), "/sign-in?next=%2Faccounts");
+    let made = sign_in(&bank, "C00000003", PASSWORD).await.expect(201);
+    let program = made.json()["token"].as_str().unwrap().to_owned();
+    bank.get("/api/v1/session").token(&program).send().await.expect(200);
+    let app = web::app(bank.store.clone(), config("server"));
+    let bank = bank.with_app(app);
+    crate::pages::get(&bank, &token, "/accounts").await.expect(200);
+}
+
+#[tokio::test]
+async fn a_session_ends_when_its_time_is_over_however_busy_it_is() {
+    let bank = with_limits(Duration::from_secs(900), Duration::ZERO).await;
+    let token = crate::staff::sign_in(&bank, "C00000003", PASSWORD).await;
+    crate::pages::get(&bank, &token, "/").await.expect(303);
+    let made = sign_in(&bank, "C00000003", PASSWORD).await.expect(201);
+    let program = made.json()["token"].as_str().unwrap().to_owned();
+    let answer = bank.get("/api/v1/session").token(&program).send().await;
+    assert!(answer.is_problem(401, "not-signed-in"));
+    let app = web::app(bank.store.clone(), config("server"));
+    let bank = bank.with_app(app);
+    let made = sign_in(&bank, "C00000003", PASSWORD).await.expect(201).json();
+    let ends: jiff::Timestamp = made["expires_at"].as_str().unwrap().parse().unwrap();
+    let minutes = (ends.as_millisecond() - store::now_ms()) / 60_000;
+    assert!((700..=720).contains(&minutes), "{minutes}");
 }
 
 #[tokio::test]

@@ -8,14 +8,14 @@ use crate::pages::{get, hidden, submit};
 const CHOSEN: &str = "violet+Tram4gravel";
 
 /// Signs in by the page; the cookie's value.
-async fn sign_in(bank: &Bank, user: &str, password: &str) -> String {
+pub(crate) async fn sign_in(bank: &Bank, user: &str, password: &str) -> String {
     let fields = [("user", user), ("password", password)];
     let ask = bank.post("/sign-in").header("user-agent", "a test browser");
     let ask = ask.header("x-forwarded-for", "203.0.113.9, 127.0.0.1");
     cookie(&ask.form(&fields).send().await.expect(303))
 }
 
-fn cookie(answer: &Answer) -> String {
+pub(crate) fn cookie(answer: &Answer) -> String {
     let cookie = answer.header("set-cookie").split(';').next().unwrap();
     cookie.strip_prefix("ballast=").unwrap().to_owned()
 }
@@ -260,4 +260,18 @@ async fn behind_tls_the_cookie_is_bound_to_the_host() {
     }
     assert!(!cookie.contains("Domain"), "{cookie}");
     assert!(answer.header("strict-transport-security").contains("max-age=31536000"));
+    let token = cookie.split(['=', ';']).nth(1).unwrap();
+    let by = async |name: &str| {
+        let ask = bank.get("/").header("cookie", &format!("{name}={token}"));
+        ask.header("sec-fetch-site", "same-origin").send().await
+    };
+    by("ballast").await.expect(303);
+    let home = by("__Host-ballast").await.expect(200);
+    let form = [("form_token", &*hidden(&home, "form_token"))];
+    let ask = bank.post("/sign-out").header("cookie", &format!("__Host-ballast={token}"));
+    let out = ask.form(&form).send().await.expect(303);
+    assert!(out.header("set-cookie").starts_with("__Host-ballast=; Path=/; Max-Age=0;"));
+    by("__Host-ballast").await.expect(303);
+    let plain = Bank::open().await.get("/sign-in").send().await.expect(200);
+    assert_eq!(plain.header("strict-transport-security"), "", "nothing is promised without TLS");
 }
