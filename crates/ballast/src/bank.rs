@@ -9,9 +9,12 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use anyhow::Context;
+use fleet::data_folder::DataFolder;
 use ledger::{Role, UserId};
 use serde_json::json;
 use store::{DatabaseUrl, NewSession, SessionKind, SessionOrigin, StaffChange, Store, now_ms};
+
+use crate::{data_keys, output};
 
 /// The staff of a fresh bank, as in every branch's training deck.
 const SAMPLE_STAFF: [(&str, &str, Role); 5] = [
@@ -52,12 +55,21 @@ impl Books {
     }
 }
 
-/// Brings the database up to date, adds the sample staff that is missing, gives everyone who has
+/// Brings the database up to date, seals what is not sealed yet, adds the sample staff that is missing, gives everyone who has
 /// not chosen a password a new one, and writes tokens for `replay` and `bench`.
-pub(crate) async fn prepare(books: &Books, data: &Path) -> anyhow::Result<Vec<SampleStaff>> {
+pub(crate) async fn prepare(
+    books: &Books,
+    folder: &DataFolder,
+) -> anyhow::Result<Vec<SampleStaff>> {
     let Books { owner, server } = books;
     store::migrate(owner).await.with_context(|| owner.to_string())?;
-    let store = Store::open(server)?;
+    let store = Store::open(server)?.with_vault(data_keys::read(&folder.data_keys_file())?);
+    // Nobody serves yet, so no earlier program can be at work.
+    let sealed = store.seal_ssns().await?;
+    if sealed.left > 0 {
+        let left = sealed.left;
+        output::note(&format!("{left} social security numbers are not sealed: see `ballast seal`"));
+    }
     let mut staff = Vec::new();
     for (user, name, role) in SAMPLE_STAFF {
         let user = UserId::parse(user).context("sample user ids are well formed")?;
@@ -69,7 +81,7 @@ pub(crate) async fn prepare(books: &Books, data: &Path) -> anyhow::Result<Vec<Sa
             password,
         });
     }
-    write_credentials(&store, data, &staff).await?;
+    write_credentials(&store, folder.root(), &staff).await?;
     Ok(staff)
 }
 

@@ -12,6 +12,7 @@ pub(crate) mod ps;
 pub(crate) mod reconcile;
 pub(crate) mod replay;
 pub(crate) mod roll;
+pub(crate) mod seal;
 pub(crate) mod serve;
 pub(crate) mod staff;
 pub(crate) mod switchover;

@@ -68,6 +68,8 @@ enum Command {
     Guard(commands::guard::GuardArgs),
     /// Bring a database to this version
     Migrate(commands::migrate::MigrateArgs),
+    /// Seal the social security numbers that earlier programs wrote
+    Seal(commands::seal::SealArgs),
     /// Prove the books: every invariant, exit 1 if one is broken
     Audit(commands::audit::AuditArgs),
     /// Prove, show and draw the topology file
@@ -133,6 +135,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             Command::Balancer(args) => commands::balancer::run(&args),
             Command::Guard(args) => commands::guard::run(args).await,
             Command::Migrate(args) => commands::migrate::run(&args).await,
+            Command::Seal(args) => commands::seal::run(&args).await,
             Command::Audit(args) => commands::audit::run(&args),
             Command::Topology(args) => commands::topology::run(&args),
             Command::Reconcile(args) => commands::reconcile::run(args).await,

@@ -13,6 +13,7 @@ pub mod model;
 mod postgres;
 mod sign_in;
 mod sqlite;
+mod ssn;
 mod store;
 mod url;
 mod vault;
@@ -20,7 +21,7 @@ mod vault;
 pub use clock::now_ms;
 pub use error::Error;
 pub use model::*;
-pub use store::{Store, migrate};
+pub use store::{Sealed, Store, migrate};
 pub use url::{DatabaseUrl, DatabaseUrlError};
 pub use vault::{Vault, VaultError};
 

@@ -17,6 +17,7 @@ mod migration;
 mod pool;
 mod posting;
 mod row;
+pub(crate) mod sealing;
 pub(crate) mod sessions;
 pub(crate) mod sign_ins;
 pub(crate) mod staff;

@@ -17,6 +17,7 @@ pub(crate) mod logs;
 pub(crate) mod posting;
 mod reader;
 mod row;
+pub(crate) mod sealing;
 pub(crate) mod sessions;
 pub(crate) mod sign_ins;
 pub(crate) mod staff;

@@ -19,6 +19,7 @@ use crate::model::{
 };
 use crate::postgres;
 use crate::sqlite::{self, Readers, Writer};
+use crate::ssn;
 use crate::url::{DatabaseUrl, Place};
 use crate::vault::Vault;
 
@@ -67,6 +68,9 @@ macro_rules! write {
 }
 
 mod access;
+mod sealing;
+
+pub use sealing::Sealed;
 
 /// Brings a database to this version; creates an embedded one if it is not there. Returns the
 /// number of migrations that were applied. Safe when several processes do it at once. A database
@@ -106,13 +110,17 @@ impl Store {
         Self { vault: Some(vault), ..self }
     }
 
+    fn vault(&self) -> Option<&Vault> {
+        self.vault.as_deref()
+    }
+
     /// The bank's data keys.
     ///
     /// # Errors
     /// [`Error::Unavailable`] if the store was opened without.
     pub fn keys(&self) -> Result<&Vault, Error> {
         let reason = "there are no data keys: name their file in the configuration";
-        self.vault.as_deref().ok_or(Error::Unavailable { reason, source: None })
+        self.vault().ok_or(Error::Unavailable { reason, source: None })
     }
 
     /// Posts an operation and answers after its commit. A refusal is an outcome, not an error.
@@ -154,7 +162,9 @@ impl Store {
         customer: NewCustomer,
     ) -> Result<Customer, Error> {
         let actor = actor.clone();
-        write!(self, customers::create(&actor, &customer))
+        let sealed = self.vault().map(|vault| ssn::seal(vault, &customer.ssn)).transpose()?;
+        let made = write!(self, customers::create(&actor, &customer, sealed.as_ref()))?;
+        ssn::open(self.vault(), made)
     }
 
     /// The customer of a number.
@@ -162,7 +172,8 @@ impl Store {
     /// # Errors
     /// [`Error::Unavailable`].
     pub async fn customer(&self, number: CustomerNumber) -> Result<Option<Customer>, Error> {
-        read!(self, customers::find(number))
+        let found = read!(self, customers::find(number))?;
+        found.map(|found| ssn::open(self.vault(), found)).transpose()
     }
 
     /// The customer of a social security number.
@@ -170,7 +181,9 @@ impl Store {
     /// # Errors
     /// [`Error::Unavailable`].
     pub async fn customer_by_ssn(&self, ssn: Ssn) -> Result<Option<Customer>, Error> {
-        read!(self, customers::find_by_ssn(&ssn))
+        let index = self.vault().map(|vault| ssn::index(vault, &ssn));
+        let found = read!(self, customers::find_by_ssn(&ssn, index))?;
+        found.map(|found| ssn::open(self.vault(), found)).transpose()
     }
 
     /// Customers in the order of their numbers, after a number.
@@ -178,10 +191,10 @@ impl Store {
     /// # Errors
     /// [`Error::Unavailable`].
     pub async fn customers(&self, after: Option<i64>, limit: u32) -> Result<Page<Customer>, Error> {
-        read!(self, customers::list(after, limit))
+        ssn::open_page(self.vault(), read!(self, customers::list(after, limit))?)
     }
 
-    /// Changes name, address and age of an active customer.
+    /// Changes name, address and age of an active customer; what changes nothing leaves no row.
     ///
     /// # Errors
     /// [`Error::Rejected`] with `CustomerUnknown` or `CustomerDeactivated`.
@@ -192,7 +205,7 @@ impl Store {
         details: CustomerDetails,
     ) -> Result<Customer, Error> {
         let actor = actor.clone();
-        write!(self, customers::update(&actor, number, &details))
+        ssn::open(self.vault(), write!(self, customers::update(&actor, number, &details))?)
     }
 
     /// Deactivates or activates a customer.
@@ -206,7 +219,7 @@ impl Store {
         status: CustomerStatus,
     ) -> Result<Customer, Error> {
         let actor = actor.clone();
-        write!(self, customers::set_status(&actor, number, status))
+        ssn::open(self.vault(), write!(self, customers::set_status(&actor, number, status))?)
     }
 
     /// The account of a number.
@@ -298,7 +311,8 @@ impl Store {
         customer: Option<CustomerNumber>,
         limit: u32,
     ) -> Result<Vec<CustomerLog>, Error> {
-        read!(self, logs::of_customers(customer, limit))
+        let rows = read!(self, logs::of_customers(customer, limit))?;
+        rows.into_iter().map(|row| ssn::open(self.vault(), row)).collect()
     }
 
     /// The newest log rows, of all accounts or one.

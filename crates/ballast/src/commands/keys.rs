@@ -28,8 +28,8 @@ enum What {
     Show,
     /// Let the next key sign from each server's next start on (see `ballast roll`)
     Rotate,
-    /// Make the file of data keys that all servers share, unless it is there: they seal the secrets
-    /// of second factors
+    /// Make the file of data keys that all servers share, unless it is there: they seal social
+    /// security numbers and second factors in the books
     MakeData,
 }
 

@@ -165,7 +165,7 @@ async fn start(
 ) -> anyhow::Result<()> {
     deployment.database_ready().await?;
     if !only_database {
-        let prepared = bank::prepare(&books(plan)?, plan.data_folder.root()).await;
+        let prepared = bank::prepare(&books(plan)?, &plan.data_folder).await;
         *staff = prepared.context("could not prepare the bank")?;
     }
     Ok(deployment.ready().await?)

@@ -8,14 +8,15 @@ use crate::clock::now_ms;
 use crate::error::Error;
 use crate::model::{Customer, Page};
 use crate::postgres::row::{self, get};
-use crate::postgres::{Database, Params};
+use crate::postgres::{Database, Params, sealing};
+use crate::ssn::{Held, NO_KEYS, SealedSsn};
 
 /// The columns that [`customer`] reads; `$tail` picks and orders the rows.
 macro_rules! select_customers {
     ($tail:literal) => {
         concat!(
             "select c.number, c.ssn, c.name, c.address, c.age, c.state, c.city, c.status, ",
-            "l.message, l.at from customers c cross join lateral (select message, at ",
+            "l.message, l.at, c.ssn_sealed from customers c cross join lateral (select message, at ",
             "from customer_log where customer = c.number order by id desc limit 1) l ",
             $tail
         )
@@ -41,21 +42,27 @@ macro_rules! with_note {
 }
 
 const FIND: &str = select_customers!("where c.number = $1");
-const FIND_BY_SSN: &str = select_customers!("where c.ssn = $1");
+/// The column `ssn` of a sealed row means nothing.
+const FIND_BY_SSN: &str =
+    select_customers!("where c.ssn_index = $2 or (c.ssn_index is null and c.ssn = $1)");
 const LIST: &str = select_customers!("where c.number > $1 order by c.number limit $2");
 /// A number is taken only for a customer who is new, and by one who loses a race for the same
 /// social security number.
 const CREATE: &str = with_note!(
-    "insert into customers (number, ssn, name, address, age, state, city, status, created_at) \
-     select nextval('customers_number'), $5, $6, $7, $8, $9, $10, 'active', $1 \
-     where not exists (select from customers where ssn = $5) \
-     on conflict (ssn) do nothing returning number",
+    "insert into customers (number, ssn, name, address, age, state, city, status, created_at, \
+         ssn_sealed, ssn_index) \
+     select n.number, case when exists (select from sealing) then n.number::text else $5 end, \
+         $6, $7, $8, $9, $10, 'active', $1, $11, $12 \
+     from (select nextval('customers_number') as number where not exists \
+         (select from customers where ssn_index = $12 or (ssn_index is null and ssn = $5))) n \
+     on conflict do nothing returning number",
     "customer.create",
     "Customer created"
 );
 const UPDATE: &str = with_note!(
     "update customers set name = $6, address = $7, age = $8 \
-     where number = $5 and status = 'active' returning number",
+     where number = $5 and status = 'active' and (name, address, age) is distinct from \
+         ($6::text, $7::text, $8::bigint) returning number",
     "customer.update",
     "Customer data updated"
 );
@@ -76,7 +83,11 @@ pub(crate) async fn create(
     db: &Database,
     actor: &Actor,
     customer: &NewCustomer,
-) -> Result<Customer, Error> {
+    sealed: Option<&SealedSsn>,
+) -> Result<Held<Customer>, Error> {
+    if sealed.is_none() && sealing::has_begun(db).await? {
+        return Err(NO_KEYS);
+    }
     let CustomerDetails { name, address, age } = &customer.details;
     let params: Params<'_> = &[
         &now_ms(),
@@ -89,6 +100,8 @@ pub(crate) async fn create(
         &i64::from(*age),
         &customer.state,
         &customer.city,
+        &sealed.map(|sealed| sealed.sealed.as_slice()),
+        &sealed.map(|sealed| sealed.index.as_slice()),
     ];
     match db.write(CREATE, params).await?.first() {
         None => Err(Refusal::SsnTaken.into()),
@@ -96,22 +109,30 @@ pub(crate) async fn create(
     }
 }
 
-pub(crate) async fn find(db: &Database, number: CustomerNumber) -> Result<Option<Customer>, Error> {
+pub(crate) async fn find(
+    db: &Database,
+    number: CustomerNumber,
+) -> Result<Option<Held<Customer>>, Error> {
     db.read(FIND, &[&number.get()]).await?.first().map(customer).transpose()
 }
 
-pub(crate) async fn find_by_ssn(db: &Database, ssn: &Ssn) -> Result<Option<Customer>, Error> {
-    db.read(FIND_BY_SSN, &[&ssn.reveal()]).await?.first().map(customer).transpose()
+pub(crate) async fn find_by_ssn(
+    db: &Database,
+    ssn: &Ssn,
+    index: Option<[u8; 32]>,
+) -> Result<Option<Held<Customer>>, Error> {
+    let index = index.as_ref().map(<[u8; 32]>::as_slice);
+    db.read(FIND_BY_SSN, &[&ssn.reveal(), &index]).await?.first().map(customer).transpose()
 }
 
 pub(crate) async fn list(
     db: &Database,
     after: Option<i64>,
     limit: u32,
-) -> Result<Page<Customer>, Error> {
+) -> Result<Page<Held<Customer>>, Error> {
     let params: Params<'_> = &[&after.unwrap_or(0), &i64::from(limit).saturating_add(1)];
     let rows = db.read(LIST, params).await?.iter().map(customer).collect::<Result<_, _>>()?;
-    Ok(Page::cut(rows, limit, |customer| customer.number.get()))
+    Ok(Page::cut(rows, limit, |customer| customer.row.number.get()))
 }
 
 pub(crate) async fn update(
@@ -119,7 +140,7 @@ pub(crate) async fn update(
     actor: &Actor,
     number: CustomerNumber,
     details: &CustomerDetails,
-) -> Result<Customer, Error> {
+) -> Result<Held<Customer>, Error> {
     let params: Params<'_> = &[
         &now_ms(),
         &actor.user.as_str(),
@@ -130,7 +151,13 @@ pub(crate) async fn update(
         &details.address,
         &i64::from(details.age),
     ];
-    changed(db, UPDATE, params, number, Refusal::CustomerDeactivated).await
+    db.write(UPDATE, params).await?;
+    let customer = existing(db, number).await?;
+    // An active customer who was not changed is as was asked for.
+    match customer.row.status {
+        CustomerStatus::Active => Ok(customer),
+        CustomerStatus::Deactivated => Err(Refusal::CustomerDeactivated.into()),
+    }
 }
 
 pub(crate) async fn set_status(
@@ -138,35 +165,25 @@ pub(crate) async fn set_status(
     actor: &Actor,
     number: CustomerNumber,
     status: CustomerStatus,
-) -> Result<Customer, Error> {
+) -> Result<Held<Customer>, Error> {
     let (sql, refusal) = match status {
         CustomerStatus::Active => (ACTIVATE, Refusal::CustomerActive),
         CustomerStatus::Deactivated => (DEACTIVATE, Refusal::CustomerDeactivated),
     };
     let params: Params<'_> =
         &[&now_ms(), &actor.user.as_str(), &actor.session, &&*actor.server, &number.get()];
-    changed(db, sql, params, number, refusal).await
-}
-
-/// Changes a customer; one who exists and is not changed is refused for `refusal`.
-async fn changed(
-    db: &Database,
-    sql: &'static str,
-    params: Params<'_>,
-    number: CustomerNumber,
-    refusal: Refusal,
-) -> Result<Customer, Error> {
     let is_changed = !db.write(sql, params).await?.is_empty();
     let customer = existing(db, number).await?;
     if is_changed { Ok(customer) } else { Err(refusal.into()) }
 }
 
-async fn existing(db: &Database, number: CustomerNumber) -> Result<Customer, Error> {
+async fn existing(db: &Database, number: CustomerNumber) -> Result<Held<Customer>, Error> {
     find(db, number).await?.ok_or(Error::Rejected(Refusal::CustomerUnknown))
 }
 
-fn customer(row: &Row) -> Result<Customer, Error> {
-    Ok(Customer {
+fn customer(row: &Row) -> Result<Held<Customer>, Error> {
+    let sealed = get(row, 10)?;
+    let row = Customer {
         number: CustomerNumber::new(get(row, 0)?),
         ssn: row::word(row, 1, Ssn::parse)?,
         details: CustomerDetails {
@@ -179,5 +196,6 @@ fn customer(row: &Row) -> Result<Customer, Error> {
         status: row::word(row, 7, CustomerStatus::parse)?,
         message: get(row, 8)?,
         updated_at: get(row, 9)?,
-    })
+    };
+    Ok(Held { row, sealed })
 }

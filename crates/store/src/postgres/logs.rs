@@ -9,11 +9,14 @@ use crate::error::Error;
 use crate::model::{AccountLog, AuditEvent, AuditFilter, AuditRow, CustomerLog, Page};
 use crate::postgres::row::{self, get, word};
 use crate::postgres::{Database, Params};
+use crate::ssn::Held;
 
-const OF_CUSTOMERS: &str = "select l.id, l.customer, c.ssn, l.message, l.at \
+const OF_CUSTOMERS: &str = "select l.id, l.customer, c.ssn, l.message, l.at, \
+     c.ssn_sealed \
      from customer_log l join customers c on c.number = l.customer \
      order by l.id desc limit $1";
-const OF_CUSTOMER: &str = "select l.id, l.customer, c.ssn, l.message, l.at \
+const OF_CUSTOMER: &str = "select l.id, l.customer, c.ssn, l.message, l.at, \
+     c.ssn_sealed \
      from customer_log l join customers c on c.number = l.customer \
      where l.customer = $2 order by l.id desc limit $1";
 const OF_ACCOUNTS: &str = "select l.id, l.account, a.customer, a.kind, a.status, l.message, l.at \
@@ -38,20 +41,21 @@ pub(crate) async fn of_customers(
     db: &Database,
     customer: Option<CustomerNumber>,
     limit: u32,
-) -> Result<Vec<CustomerLog>, Error> {
+) -> Result<Vec<Held<CustomerLog>>, Error> {
     let limit = i64::from(limit);
     let rows = match customer {
         None => db.read(OF_CUSTOMERS, &[&limit]).await?,
         Some(customer) => db.read(OF_CUSTOMER, &[&limit, &customer.get()]).await?,
     };
     let log = |row| {
-        Ok(CustomerLog {
+        let log = CustomerLog {
             id: get(row, 0)?,
             customer: CustomerNumber::new(get(row, 1)?),
             ssn: word(row, 2, Ssn::parse)?,
             message: get(row, 3)?,
             at: get(row, 4)?,
-        })
+        };
+        Ok(Held { row: log, sealed: get(row, 5)? })
     };
     rows.iter().map(log).collect()
 }

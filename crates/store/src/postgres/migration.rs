@@ -24,6 +24,7 @@ const BOOKS: &str = concat!(
 
 const ACCESS: &str = include_str!("../../migrations/postgres/0002_access.sql");
 const SECOND_FACTOR: &str = include_str!("../../migrations/postgres/0003_second_factor.sql");
+const SEALED_SSN: &str = include_str!("../../migrations/postgres/0004_sealed_ssn.sql");
 
 /// Any number that no other program takes: "ballast" on a telephone's keys.
 const LOCK: &str = "select pg_advisory_lock(2255278)";
@@ -62,10 +63,15 @@ async fn applied(db: &Client) -> Result<i64, Error> {
 }
 
 fn migrations() -> Result<Vec<Migration>, refinery::Error> {
-    [("V1__books", BOOKS), ("V2__access", ACCESS), ("V3__second_factor", SECOND_FACTOR)]
-        .into_iter()
-        .map(|(name, sql)| Migration::unapplied(name, sql))
-        .collect()
+    [
+        ("V1__books", BOOKS),
+        ("V2__access", ACCESS),
+        ("V3__second_factor", SECOND_FACTOR),
+        ("V4__sealed_ssn", SEALED_SSN),
+    ]
+    .into_iter()
+    .map(|(name, sql)| Migration::unapplied(name, sql))
+    .collect()
 }
 
 fn not_migrated(source: refinery::Error) -> Error {

@@ -8,11 +8,14 @@ use crate::clock::now_ms;
 use crate::error::Error;
 use crate::model::{AccountLog, AuditEvent, AuditFilter, AuditRow, CustomerLog, Page};
 use crate::sqlite::{classify, row};
+use crate::ssn::Held;
 
-const OF_CUSTOMERS: &str = "select l.id, l.customer, c.ssn, l.message, l.at \
+const OF_CUSTOMERS: &str = "select l.id, l.customer, c.ssn, l.message, l.at, \
+     c.ssn_sealed \
      from customer_log l join customers c on c.number = l.customer \
      order by l.id desc limit ?1";
-const OF_CUSTOMER: &str = "select l.id, l.customer, c.ssn, l.message, l.at \
+const OF_CUSTOMER: &str = "select l.id, l.customer, c.ssn, l.message, l.at, \
+     c.ssn_sealed \
      from customer_log l join customers c on c.number = l.customer \
      where l.customer = ?2 order by l.id desc limit ?1";
 const OF_ACCOUNTS: &str = "select l.id, l.account, a.customer, a.kind, a.status, l.message, l.at \
@@ -37,15 +40,16 @@ pub(crate) fn of_customers(
     db: &Connection,
     customer: Option<CustomerNumber>,
     limit: u32,
-) -> Result<Vec<CustomerLog>, Error> {
+) -> Result<Vec<Held<CustomerLog>>, Error> {
     let map = |found: &rusqlite::Row<'_>| {
-        Ok(CustomerLog {
+        let row = CustomerLog {
             id: found.get(0)?,
             customer: CustomerNumber::new(found.get(1)?),
             ssn: row::word(found, 2, Ssn::parse)?,
             message: found.get(3)?,
             at: found.get(4)?,
-        })
+        };
+        Ok(Held { row, sealed: found.get(5)? })
     };
     let read = || match customer {
         None => db.prepare_cached(OF_CUSTOMERS)?.query_map([limit], map)?.collect(),

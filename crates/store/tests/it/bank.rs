@@ -8,7 +8,9 @@ use ledger::{
     AccountKind, AccountNumber, Actor, Amount, Answer, Currency, CustomerNumber, IdempotencyKey,
     Leg, LegAnswer, NewCustomer, Operation, Request, Role, UserId,
 };
-use store::{DatabaseUrl, Decided, NewSession, Outcome, SessionKind, SessionOrigin, Staff, Store};
+use store::{
+    DatabaseUrl, Decided, NewSession, Outcome, SessionKind, SessionOrigin, Staff, Store, Vault,
+};
 
 pub(crate) struct Bank {
     /// Of the embedded database.
@@ -67,6 +69,23 @@ impl Bank {
         };
         let customer = NewCustomer::parse(&fields).ok().unwrap();
         self.store.create_customer(&self.actor, customer).await.unwrap().number
+    }
+
+    /// Runs a statement as its owner could by hand.
+    pub(crate) async fn execute(&self, sql: &str) {
+        if self.folder.is_some() {
+            rusqlite::Connection::open(self.file()).unwrap().execute(sql, []).unwrap();
+        } else {
+            let db = crate::cluster::connect(&self.url.to_string()).await.unwrap();
+            db.batch_execute(sql).await.unwrap();
+        }
+    }
+
+    /// The same bank with data keys.
+    pub(crate) fn with_keys(mut self) -> Self {
+        let vault = Vault::parse(Vault::generate().unwrap().as_bytes()).unwrap();
+        self.store = self.store.with_vault(Arc::new(vault));
+        self
     }
 
     pub(crate) async fn account(&self, index: u32, cents: i64) -> AccountNumber {

@@ -1,17 +1,9 @@
 //! Second factors: a secret that is sealed, codes that are good once.
 
-use std::sync::Arc;
-
 use ledger::{Role, UserId};
-use store::{AuditEvent, AuditFilter, Staff, StaffChange, StaffChanged, Vault};
+use store::{AuditEvent, AuditFilter, Staff, StaffChange, StaffChanged};
 
 use crate::bank::Bank;
-
-fn with_keys(mut bank: Bank) -> Bank {
-    let vault = Vault::parse(Vault::generate().unwrap().as_bytes()).unwrap();
-    bank.store = bank.store.with_vault(Arc::new(vault));
-    bank
-}
 
 async fn actions(bank: &Bank) -> Vec<(String, String)> {
     let rows = bank.store.audit_events(AuditFilter::default(), None, 50).await.unwrap().rows;
@@ -20,7 +12,7 @@ async fn actions(bank: &Bank) -> Vec<(String, String)> {
 }
 
 async fn a_factor_counts_once_confirmed_and_each_code_once(bank: Bank) {
-    let bank = with_keys(bank);
+    let bank = bank.with_keys();
     let (store, user) = (&bank.store, bank.actor.user.clone());
     assert!(store.second_factor(user.clone()).await.unwrap().is_none());
     assert!(store.begin_factor(user.clone(), b"first").await.unwrap());
@@ -66,7 +58,7 @@ async fn the_secret_is_sealed_for_its_user_and_useless_without_keys(bank: Bank) 
     let without = bank.store.clone();
     let user = bank.actor.user.clone();
     assert!(without.begin_factor(user.clone(), b"x").await.is_err());
-    let bank = with_keys(bank);
+    let bank = bank.with_keys();
     bank.store.begin_factor(user.clone(), b"secret").await.unwrap();
     let factor = without.second_factor(user.clone()).await.unwrap().unwrap();
     assert!(without.factor_secret(&user, &factor).is_err());
@@ -76,7 +68,7 @@ async fn the_secret_is_sealed_for_its_user_and_useless_without_keys(bank: Bank) 
 }
 
 async fn operators_and_administrators_remove_a_lost_factor(bank: Bank) {
-    let bank = with_keys(bank);
+    let bank = bank.with_keys();
     let member = UserId::parse("C00000002").unwrap();
     let staff = Staff {
         user: member.clone(),

@@ -17,6 +17,7 @@ mod cuts;
 mod factors;
 mod migration;
 mod posting;
+mod sealing;
 mod sessions;
 
 /// Runs each test on a bank in either database.
