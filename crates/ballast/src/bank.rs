@@ -55,8 +55,9 @@ impl Books {
     }
 }
 
-/// Brings the database up to date, seals what is not sealed yet, adds the sample staff that is missing, gives everyone who has
-/// not chosen a password a new one, and writes tokens for `replay` and `bench`.
+/// Brings the database up to date, seals what is not sealed yet, adds the sample staff that is
+/// missing, gives everyone who has not chosen a password a new one, and writes tokens for `replay`
+/// and `bench`.
 pub(crate) async fn prepare(
     books: &Books,
     folder: &DataFolder,

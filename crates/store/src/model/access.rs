@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ledger::{Actor, Role, UserId};
+use ledger::{Actor, CustomerNumber, Role, UserId};
 
 use super::UnixMs;
 
@@ -189,6 +189,8 @@ pub struct AuditFilter {
     pub result: Option<String>,
     /// On what, exactly: the number of a customer or account, a user id.
     pub subject: Option<String>,
+    /// On this customer or any of their accounts.
+    pub customer: Option<CustomerNumber>,
 }
 
 /// An audit row as stored.

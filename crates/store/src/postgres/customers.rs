@@ -16,8 +16,9 @@ macro_rules! select_customers {
     ($tail:literal) => {
         concat!(
             "select c.number, c.ssn, c.name, c.address, c.age, c.state, c.city, c.status, ",
-            "l.message, l.at, c.ssn_sealed from customers c cross join lateral (select message, at ",
-            "from customer_log where customer = c.number order by id desc limit 1) l ",
+            "l.message, l.at, c.ssn_sealed from customers c ",
+            "cross join lateral (select message, at from customer_log ",
+            "where customer = c.number order by id desc limit 1) l ",
             $tail
         )
     };

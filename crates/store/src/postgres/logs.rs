@@ -35,6 +35,8 @@ const EVENTS: &str = "select e.id, e.at, e.user_id, e.session, e.server, \
      where e.id < $1 and e.at >= $2 and e.at < $3 and ($4::text is null or e.user_id = $4) \
          and ($5::text is null or e.action = $5 or starts_with(e.action, $5 || '.')) \
          and ($6::text is null or e.result = $6) and ($7::text is null or e.subject = $7) \
+         and ($9::bigint is null or e.subject = $9::bigint::text \
+             or e.subject in (select number::text from accounts where customer = $9)) \
      order by e.id desc limit $8";
 
 pub(crate) async fn of_customers(
@@ -99,6 +101,7 @@ pub(crate) async fn events(
         &filter.result,
         &filter.subject,
         &i64::from(limit).saturating_add(1),
+        &filter.customer.map(CustomerNumber::get),
     ];
     let rows = db.read(EVENTS, params).await?;
     let rows = rows.iter().map(event).collect::<Result<Vec<_>, _>>()?;

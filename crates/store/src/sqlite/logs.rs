@@ -31,6 +31,8 @@ const EVENTS: &str = "select e.id, e.at, e.user, e.session, e.server, \
      where e.id < ?1 and e.at >= ?2 and e.at < ?3 and (?4 is null or e.user = ?4) \
          and (?5 is null or e.action = ?5 or substr(e.action, 1, length(?5) + 1) = ?5 || '.') \
          and (?6 is null or e.result = ?6) and (?7 is null or e.subject = ?7) \
+         and (?9 is null or e.subject = cast(?9 as text) \
+             or e.subject in (select cast(number as text) from accounts where customer = ?9)) \
      order by e.id desc limit ?8";
 const INSERT_EVENT: &str = "insert into audit_events \
      (at, user, session, server, action, subject, result, address) \
@@ -105,6 +107,7 @@ pub(crate) fn events(
                 filter.result,
                 filter.subject,
                 limit.saturating_add(1),
+                filter.customer.map(CustomerNumber::get),
             ];
             statement.query_map(parameters, event)?.collect::<Result<Vec<_>, _>>()
         })

@@ -193,6 +193,15 @@ async fn audit_rows_are_found_by_every_filter_and_page_from_the_newest(bank: Ban
     assert_eq!(newest.rows[0].subject, second.to_string());
     let next = bank.store.audit_events(all(), newest.next, 1).await.unwrap();
     assert_eq!(next.rows[0].subject, first.to_string());
+    let account = bank.account(3, 0).await;
+    bank.store.close_account(&bank.actor, account).await.unwrap();
+    let third = bank.store.account(account).await.unwrap().unwrap().account.customer;
+    let of = |customer| AuditFilter { customer: Some(customer), ..all() };
+    let rows = bank.store.audit_events(of(third), None, 50).await.unwrap().rows;
+    let rows: Vec<_> = rows.iter().rev().map(|row| (&*row.action, &*row.subject)).collect();
+    let (third, account) = (third.to_string(), account.to_string());
+    assert_eq!(rows, [("customer.create", &*third), ("account.close", &*account)]);
+    assert_eq!(find(of(first)).await, 1);
 }
 
 crate::on_both!(

@@ -12,7 +12,7 @@ use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use http::{HeaderValue, StatusCode};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use ledger::UserId;
+use ledger::{CustomerNumber, UserId};
 use store::{AuditEvent, AuditFilter, AuditRow, PAGE_ROWS_MAX, UnixMs};
 
 use super::form::{Input, fill};
@@ -28,7 +28,7 @@ use crate::route::{Access, Handled, Route, handler};
 /// The most rows of one export; the next one begins with an earlier "until".
 const EXPORT_ROWS_MAX: usize = 10_000;
 const SUBJECT_LENGTH_MAX: usize = 80;
-const FILTERS: [&str; 6] = ["from", "until", "user", "action", "result", "subject"];
+const FILTERS: [&str; 7] = ["from", "until", "user", "customer", "action", "result", "subject"];
 
 /// Kinds of rows: each is an action or the first part of some.
 const ACTIONS: &[(&str, &str)] = &[
@@ -60,6 +60,8 @@ struct AuditPage {
     notice: Option<Notice>,
     inputs: Vec<Input>,
     rows: Vec<Row>,
+    /// Where the postings of the customer that is asked for are.
+    postings: Option<String>,
     export: Option<String>,
     next: Option<String>,
 }
@@ -107,6 +109,10 @@ fn filter(query: &Fields) -> Result<AuditFilter, Problem> {
     if user.is_none() && !query.get("user").is_empty() {
         wrong("user", "must be C and eight digits, such as C00000004");
     }
+    let customer = CustomerNumber::parse(query.get("customer")).ok();
+    if customer.is_none() && !query.get("customer").is_empty() {
+        wrong("customer", "must be the number of a customer, such as 110110000");
+    }
     let mut word = |name, choices: &[(&str, &str)]| {
         let text = query.get(name);
         if !choices.iter().any(|(choice, _)| *choice == text) {
@@ -126,7 +132,7 @@ fn filter(query: &Fields) -> Result<AuditFilter, Problem> {
         return Err(Problem::invalid(errors));
     }
     let subject = (!subject.is_empty()).then(|| subject.to_owned());
-    Ok(AuditFilter { from, until, user, action, result, subject })
+    Ok(AuditFilter { from, until, user, action, result, subject, customer })
 }
 
 /// When a day of UTC, or one so many days later, begins.
@@ -143,6 +149,10 @@ fn inputs(query: &Fields, errors: &[FieldError]) -> Vec<Input> {
         date("from", "From"),
         date("until", "Until"),
         Input { hint: "Such as C00000001", ..Input::text("user", "User", 9).optional() },
+        Input {
+            hint: "A customer's number: rows on them and on their accounts",
+            ..Input::text("customer", "Customer", 18).optional()
+        },
         choice("action", "What", ACTIONS),
         choice("result", "Result", RESULTS),
         Input {
@@ -175,6 +185,7 @@ async fn list(call: Call) -> Handled {
                 notice: Some(Notice::bad("Please check the marked fields.", "")),
                 inputs: inputs(&query, &problem.errors),
                 rows: Vec::new(),
+                postings: None,
                 export: None,
                 next: None,
             };
@@ -182,6 +193,7 @@ async fn list(call: Call) -> Handled {
         }
     };
     let (before, limit) = cursor::page(List::Audit, &query)?;
+    let postings = filter.customer.map(|number| format!("/accounts?customer={number}"));
     let found = call.server.store.audit_events(filter, before, limit).await?;
     let filters = filters(&query);
     let next = found.next.map(|place| {
@@ -194,6 +206,7 @@ async fn list(call: Call) -> Handled {
             notice: None,
             inputs: inputs(&query, &[]),
             rows: found.rows.into_iter().map(Row::from).collect(),
+            postings,
             export: Some(format!("/audit.csv?{filters}")),
             next,
         },
@@ -292,10 +305,10 @@ mod tests {
 
     #[test]
     fn wrong_filters_are_named() {
-        let query = b"from=x&until=2026-02-30&user=me&action=nothing&result=maybe";
+        let query = b"from=x&until=2026-02-30&user=me&customer=x&action=nothing&result=maybe";
         let problem = filter(&Fields::parse(query)).unwrap_err();
         let named: Vec<_> = problem.errors.iter().map(|error| error.field.as_ref()).collect();
-        assert_eq!(named, ["from", "until", "user", "action", "result"]);
+        assert_eq!(named, ["from", "until", "user", "customer", "action", "result"]);
         assert!(filter(&Fields::parse(b"from=2026-02-02&until=2026-02-01")).is_err());
     }
 }

@@ -232,11 +232,27 @@ async fn auditors_filter_page_and_export_the_rows() {
     let subject = format!("/audit?subject={customer}&result=done&user=c00000001");
     let subject = get(&bank, &bank.auditor, &subject).await.expect(200);
     assert!(subject.text.contains("customer.create") && !subject.text.contains("access.role"));
+    let account = bank.account_of(&customer, "current", "10.00").await;
+    let other = bank.account("912345679", "10.00").await;
+    bank.cash(&account, "withdrawals", "w", "10.00").await.expect(201);
+    bank.cash(&other, "withdrawals", "v", "10.00").await.expect(201);
+    for number in [&account, &other] {
+        let close = bank.post(&format!("/api/v1/accounts/{number}/close")).token(&bank.executive);
+        close.send().await.expect(200);
+    }
+    let path = format!("/audit?customer={customer}");
+    let theirs = get(&bank, &bank.auditor, &path).await.expect(200);
+    assert!(theirs.text.contains("customer.create") && theirs.text.contains("account.close"));
+    assert!(theirs.text.contains(&*account) && !theirs.text.contains(&*other), "{}", theirs.text);
+    let postings = format!("/accounts?customer={customer}");
+    assert!(theirs.text.contains(&postings));
+    get(&bank, &bank.auditor, &postings).await.expect(200);
     let wrong = get(&bank, &bank.auditor, "/audit?from=yesterday").await.expect(400);
     assert!(wrong.text.contains("From must be a date such as") && wrong.text.contains("yesterday"));
     let first = get(&bank, &bank.auditor, "/audit?limit=1").await.expect(200);
     assert!(first.text.contains("Earlier rows"));
-    let export = get(&bank, &bank.auditor, "/audit.csv?action=customer").await.expect(200);
+    let export = format!("/audit.csv?action=customer&customer={customer}");
+    let export = get(&bank, &bank.auditor, &export).await.expect(200);
     assert!(export.header("content-disposition").contains("audit.csv"));
     let lines: Vec<_> = export.text.split("\r\n").collect();
     assert_eq!(lines[0], "id,time,user,session,action,subject,result,server,address");
