@@ -10,10 +10,12 @@
 
 mod accounts;
 pub mod balancer;
+pub mod database;
 mod measure;
 mod names;
 mod processes;
 mod report;
+mod scenario;
 mod source;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
@@ -28,6 +30,7 @@ use self::{
 pub use self::{
     names::{NamesReport, compare_unknown},
     report::{Figures, ProcessFigures, Report, ServerShare},
+    scenario::{Bar, Figure, ScenarioReport},
 };
 use crate::target::Target;
 

@@ -34,6 +34,7 @@ pub use error::ClusterError;
 pub use programs::Programs;
 
 use crate::data_folder::DataFolder;
+use crate::plan::server_name;
 use crate::topology::Topology;
 
 /// Where the third etcd member votes. It holds no customer's data.
@@ -73,8 +74,23 @@ pub struct Cluster {
     pub voters: Vec<Voter>,
     /// The nodes: PostgreSQL and its agent.
     pub nodes: Vec<Node>,
+    /// The ways of servers to nodes.
+    pub ways: Vec<Way>,
     /// Where its files are.
     pub folder: PathBuf,
+}
+
+/// The way of one server to one node: a relay that need not find out who calls.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Way {
+    /// The server, as in `applicationServer01-east`.
+    pub server: String,
+    /// The node.
+    pub node: String,
+    /// Where the node's PostgreSQL listens.
+    pub target: SocketAddr,
+    /// Where the server connects.
+    pub link: SocketAddr,
 }
 
 /// A member of etcd.
@@ -133,7 +149,8 @@ impl Cluster {
     pub fn port_count(topology: &Topology) -> usize {
         let zones: usize = topology.regions.iter().map(|region| region.zones.len()).sum();
         // Voters: client and peer with a link each, and metrics. Nodes: PostgreSQL and agent.
-        (topology.regions.len() + 1) * 5 + zones * 4
+        // Servers, one in each zone: a way to each node.
+        (topology.regions.len() + 1) * 5 + zones * 4 + zones * zones
     }
 
     /// Says what runs where.
@@ -172,11 +189,21 @@ impl Cluster {
                 });
             }
         }
+        let mut ways = Vec::new();
+        for region in &topology.regions {
+            for (_, number) in region.zones.iter().zip(1_u32..) {
+                let server = server_name(number, &region.key);
+                for node in &nodes {
+                    let (node, target) = (node.name.clone(), node.postgres.listen);
+                    ways.push(Way { server: server.clone(), node, target, link: address()? });
+                }
+            }
+        }
         let voter = |(region, client, peer)| {
             Ok(Voter { name: format!("etcd-{region}"), region, client, peer, metrics: address()? })
         };
         let voters = voters.into_iter().map(voter).collect::<Result<_, ClusterError>>()?;
-        Ok(Self { options, voters, nodes, folder: folder.root().join("cluster") })
+        Ok(Self { options, voters, nodes, ways, folder: folder.root().join("cluster") })
     }
 
     /// The folder of one process.
@@ -212,6 +239,18 @@ impl Cluster {
         let far = self.nodes.iter().filter(|node| node.region != region);
         let hosts = near.chain(far).map(|node| node.postgres.link);
         self.url(&format!("{user}@"), hosts, "read-write")
+    }
+
+    /// Where a server finds the primary: every node, those of its region first.
+    #[must_use]
+    pub fn server_url(&self, server: &str, region: &str) -> String {
+        let is_near = |way: &&Way| {
+            self.nodes.iter().any(|node| node.name == way.node && node.region == region)
+        };
+        let ways = || self.ways.iter().filter(|way| way.server == server);
+        let hosts = ways().filter(is_near).chain(ways().filter(|way| !is_near(way)));
+        let user = format!("{}@", access::SERVER_ROLE);
+        self.url(&user, hosts.map(|way| way.link), "read-write")
     }
 
     /// Where people and libpq's programs find the primary: past the relays. Behind one a dead node

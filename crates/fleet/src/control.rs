@@ -50,7 +50,7 @@ pub enum Request {
     Roll(RollRequest),
     /// Make another node of the database's cluster the primary; the answer comes when it is.
     Switchover {
-        /// Which; Patroni chooses when there is none.
+        /// Which; another one of the same region when none is named.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         to: Option<String>,
     },

@@ -171,7 +171,7 @@ impl Plan {
             balancer.region = Some(region.key.clone());
             let mut servers = Vec::new();
             for (zone, number) in region.zones.iter().zip(1_u32..) {
-                let name = format!("applicationServer{number:02}-{}", region.key);
+                let name = server_name(number, &region.key);
                 let address = ports.next(&name, zone.local_port)?;
                 let mut server = process(topology, options, name, Role::Server, address);
                 server.region = Some(region.key.clone());
@@ -201,6 +201,11 @@ impl Plan {
             stop_within: STOP_WITHIN,
         })
     }
+}
+
+/// By the convention of the AWS deployment.
+pub(crate) fn server_name(number: u32, region: &str) -> String {
+    format!("applicationServer{number:02}-{region}")
 }
 
 fn rollout(topology: &Topology) -> Rollout {

@@ -1,5 +1,7 @@
 //! `ballast bench`: measure the bank.
 
+mod database;
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -38,6 +40,7 @@ Examples:
   ballast bench logins --compare-unknown           do unknown users take the same time?
 
   ballast bench balancer kill                      a server dies under load; see its --help
+  ballast bench database postgres                  the primary dies under load; see its --help
 
 Exit codes: 0 fine, 1 a request failed (or the times differ), 2 could not measure.")]
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
@@ -106,6 +109,7 @@ pub(crate) struct BenchArgs {
 #[derive(Subcommand)]
 enum Special {
     Balancer(BalancerArgs),
+    Database(database::DatabaseArgs),
 }
 
 /// Break the deployment under load and hold what clients saw against the bars.
@@ -182,8 +186,10 @@ pub(crate) async fn run(args: BenchArgs) -> anyhow::Result<ExitCode> {
 }
 
 fn run_blocking(args: &BenchArgs) -> anyhow::Result<ExitCode> {
-    if let Some(Special::Balancer(args)) = &args.special {
-        return run_balancer(args);
+    match &args.special {
+        Some(Special::Balancer(args)) => return run_balancer(args),
+        Some(Special::Database(args)) => return database::run_database(args),
+        None => {}
     }
     let workload = args.workload.context("say what to measure")?;
     let mut target_options = args.target.options();

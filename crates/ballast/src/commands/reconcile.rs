@@ -10,7 +10,7 @@ mod report;
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::BufReader;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -18,12 +18,14 @@ use anyhow::Context;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use ledger::receipt::{PublicKeys, Receipt};
-use store::{BOOKED_KEYS_MAX, Booked, Store};
+use store::{BOOKED_KEYS_MAX, Booked, DatabaseUrl, Store};
 
 use crate::database::DatabaseArgs;
 use crate::{output, receipt_keys};
 use lines::{Line, Lines};
-use report::{Finding, Report, Verdict};
+use report::{Finding, Verdict};
+
+pub(crate) use report::Report;
 
 /// Compare receipts that clients kept with the books: after a failover or a restore this says
 /// which acknowledged operations are missing, and whether there are any.
@@ -60,12 +62,27 @@ pub(crate) async fn run(args: ReconcileArgs) -> anyhow::Result<ExitCode> {
         None => args.database.data_folder()?.receipt_keys_file(),
     };
     let keys = receipt_keys::read_public(&keys)?;
-    let describe = || format!("could not read {}", args.receipts.display());
-    let file = File::open(&args.receipts).with_context(describe)?;
+    let report = judge_file(&args.database.existing()?, &keys, &args.receipts).await?;
+    let seconds = started.elapsed().as_secs_f64();
+    let text = if args.json { report.to_json(seconds) } else { report.to_text(seconds) };
+    output::data(&text);
+    Ok(ExitCode::from(u8::from(!report.is_clean())))
+}
+
+/// Holds every line of a file of receipts against the books.
+///
+/// # Errors
+/// When the file or the books cannot be read.
+pub(crate) async fn judge_file(
+    url: &DatabaseUrl,
+    keys: &PublicKeys,
+    receipts: &Path,
+) -> anyhow::Result<Report> {
+    let describe = || format!("could not read {}", receipts.display());
+    let file = File::open(receipts).with_context(describe)?;
     let style = ProgressStyle::with_template("{bar:40} {percent}% of {total_bytes}, {eta} left")?;
     let bar = ProgressBar::new(file.metadata().with_context(describe)?.len()).with_style(style);
-    let url = args.database.existing()?;
-    let store = Store::open(&url).with_context(|| format!("{url}"))?;
+    let store = Store::open(url).with_context(|| format!("{url}"))?;
     let mut lines = Lines::new(BufReader::new(bar.wrap_read(file)));
     let mut report = Report::default();
     loop {
@@ -73,7 +90,7 @@ pub(crate) async fn run(args: ReconcileArgs) -> anyhow::Result<ExitCode> {
         while batch.len() < BOOKED_KEYS_MAX
             && let Some((number, line)) = lines.next().with_context(describe)?
         {
-            match judge(&keys, line) {
+            match judge(keys, line) {
                 Judged::Signed(receipt) => batch.push((number, *receipt)),
                 Judged::WithoutReceipt => report.without_receipt += 1,
                 Judged::Bad(finding) => report.add(number, finding),
@@ -85,10 +102,7 @@ pub(crate) async fn run(args: ReconcileArgs) -> anyhow::Result<ExitCode> {
         compare(&store, batch, &mut report).await.with_context(|| format!("{url}"))?;
     }
     bar.finish_and_clear();
-    let seconds = started.elapsed().as_secs_f64();
-    let text = if args.json { report.to_json(seconds) } else { report.to_text(seconds) };
-    output::data(&text);
-    Ok(ExitCode::from(u8::from(!report.is_clean())))
+    Ok(report)
 }
 
 /// What a line is before the books are asked.

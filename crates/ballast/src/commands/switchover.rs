@@ -15,10 +15,10 @@ use crate::output;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  ballast switchover                         to the node that Patroni chooses
+  ballast switchover                         to another node of the same region
   ballast switchover --to database02-east")]
 pub(crate) struct SwitchoverArgs {
-    /// The new primary [default: one that Patroni chooses]
+    /// The new primary [default: another node of the same region]
     #[arg(long, value_name = "NODE")]
     to: Option<String>,
 

@@ -84,17 +84,23 @@ impl Cluster {
             && standbys.iter().all(|(_, other)| Some(*other) == timeline)
     }
 
-    /// The audit's report on one node's copy.
-    fn audit(&self, node: &str) -> Value {
-        serde_json::from_str(&self.run(&["audit", "--node", node, "--json"])).unwrap()
-    }
-
-    /// Posts transfers for a while, through the front door; fails when one of them does.
-    fn post(&self, seconds: &str) {
-        let load = ["--seconds", seconds, "--accounts", "20", "--connections", "4", "--json"];
-        let said = self.run(&[&["bench", "transfers"][..], &load].concat());
-        let said: Value = serde_json::from_str(&said).unwrap();
-        assert!(said["operations"].as_u64().unwrap() > 0, "{said}");
+    /// Breaks the cluster under load. The command's own bars hold for a machine that does nothing
+    /// else; here only time may be missed, and nothing that is about money.
+    fn drill(&self, scenario: &str, gap_max_seconds: f64) {
+        let drill = ["bench", "database", scenario, "--rate", "20", "--accounts", "20", "--json"];
+        let output = self.ballast(&drill);
+        let report: Value = serde_json::from_slice(&output.stdout)
+            .unwrap_or_else(|error| panic!("{scenario}: {error}: {}", text(&output.stderr)));
+        let figures = report["figures"].as_array().unwrap();
+        let gap = "longest time without one";
+        let of = |name: &str| figures.iter().find(|figure| figure["name"] == name).unwrap();
+        assert!(of("acknowledged transfers")["value"].as_f64().unwrap() > 0.0, "{report}");
+        assert!(of(gap)["value"].as_f64().unwrap() <= gap_max_seconds, "{report}");
+        for figure in figures.iter().filter(|figure| figure["name"] != gap) {
+            assert_eq!(figure["ok"], true, "{figure} of {report}");
+        }
+        let copies = |figure: &&Value| figure["name"].as_str().unwrap().starts_with("broken rules");
+        assert_eq!(figures.iter().filter(copies).count(), 4, "{report}");
     }
 
     /// Every process that was started for this data folder.
@@ -120,33 +126,18 @@ impl Drop for Cluster {
     }
 }
 
+/// The faults of `ballast bench database` in their short form.
 #[test]
-fn a_new_primary_follows_a_lost_one_and_the_bank_goes_on() {
+fn nothing_acknowledged_is_lost_or_done_twice_whatever_the_primary_loses() {
     let cluster = Cluster::start(&[]);
     cluster.until("three standbys hold commits", Cluster::is_whole);
-    let first = cluster.nodes("primary").remove(0);
-    assert_eq!(first, ("database01-east".to_owned(), 1));
-    cluster.post("1");
-    let before = cluster.audit(&first.0);
-
-    cluster.run(&["fault", "kill", "database01-east", "--stay-down"]);
-    cluster.until("another primary", |it| {
-        it.nodes("primary").iter().any(|(name, timeline)| *name != first.0 && *timeline > first.1)
-    });
-    let second = cluster.nodes("primary").remove(0).0;
-    let after = cluster.audit(&second);
-    let count = |report: &Value| report["transfers"].as_u64().unwrap();
-    assert!(after["sound"] == true && count(&after) >= count(&before), "{before} {after}");
-    cluster.post("10");
-    cluster.run(&["fault", "heal"]);
-    cluster.until("the old one is a standby", Cluster::is_whole);
-    cluster.until("every copy is the same", |it| {
-        let nodes = ["01-east", "02-east", "01-west", "02-west"];
-        let mut reports = nodes.map(|node| it.audit(&format!("database{node}")));
-        assert!(reports.iter().all(|report| report["sound"] == true), "{reports:?}");
-        reports.iter_mut().for_each(|report| report["seconds"] = Value::Null);
-        reports.iter().all(|report| *report == reports[0])
-    });
+    assert_eq!(cluster.nodes("primary"), [("database01-east".to_owned(), 1)]);
+    cluster.drill("postgres", 30.0);
+    cluster.drill("switchover", 30.0);
+    cluster.drill("agent", 60.0);
+    cluster.until("all four are one cluster", Cluster::is_whole);
+    let timeline = cluster.nodes("primary").remove(0).1;
+    assert!(timeline >= 4, "each of them changed the primary, but it is {timeline}");
 
     // The books outlive the processes, and the processes leave nothing.
     cluster.run(&["down"]);

@@ -7,7 +7,6 @@
 
 mod load;
 mod overload;
-mod report;
 mod scene;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
@@ -16,13 +15,14 @@ use anyhow::Context;
 use fleet::{fault::Fault, process::Role};
 use indicatif::ProgressBar;
 
-pub use self::report::{BalancerReport, Bar, Figure};
 use self::{
     load::{Outcome, Sample},
-    report::{ms, percent, quantile, whole},
     scene::Scene,
 };
-use super::BenchOptions;
+use super::{
+    BenchOptions,
+    scenario::{Bar, ScenarioReport, ms, percent, quantile, whole},
+};
 use crate::target::Target;
 
 /// What happens.
@@ -76,7 +76,7 @@ pub fn run(
     target: &Target,
     options: &BalancerOptions,
     progress: &ProgressBar,
-) -> anyhow::Result<BalancerReport> {
+) -> anyhow::Result<ScenarioReport> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -102,7 +102,7 @@ pub fn run(
     })
 }
 
-async fn kill(scene: &mut Scene) -> anyhow::Result<BalancerReport> {
+async fn kill(scene: &mut Scene) -> anyhow::Result<ScenarioReport> {
     let (load, victim) = (scene.load()?, scene.victim.clone());
     scene.wait("undisturbed", CALM).await;
     let killed = scene.fault(Fault::Kill { stay_down: false }, &victim.name).await?;
@@ -110,14 +110,14 @@ async fn kill(scene: &mut Scene) -> anyhow::Result<BalancerReport> {
     scene.wait("killed, and started again by the supervisor", CALM * 2).await;
     let samples = load.stop().await?;
     let story = format!("{} requests/s, {} killed (SIGKILL)", scene.rate, victim.name);
-    let mut report = BalancerReport::new("kill", story, &samples);
+    let mut report = report("kill", story, &samples);
     failed(&mut report, &samples);
     report.barred("out of rotation after", ms(out), "ms", Bar::AtMost(100.0));
     report.figure("slowest request", ms(slowest(&samples)), "ms");
     Ok(report)
 }
 
-async fn freeze(scene: &mut Scene) -> anyhow::Result<BalancerReport> {
+async fn freeze(scene: &mut Scene) -> anyhow::Result<ScenarioReport> {
     let (load, victim) = (scene.load()?, scene.victim.clone());
     scene.wait("undisturbed", CALM).await;
     let frozen = scene.fault(Fault::Freeze, &victim.name).await?;
@@ -127,7 +127,7 @@ async fn freeze(scene: &mut Scene) -> anyhow::Result<BalancerReport> {
     scene.wait("thawed", Duration::from_secs(60).saturating_sub(load.elapsed())).await;
     let samples = load.stop().await?;
     let story = format!("{} requests/s, {} frozen for 30 s of a minute", scene.rate, victim.name);
-    let mut report = BalancerReport::new("freeze", story, &samples);
+    let mut report = report("freeze", story, &samples);
     report.barred("ejected after", ms(out), "ms", Bar::AtMost(2_500.0));
     let hurt = samples.iter().filter(|s| s.outcome != Outcome::Done || s.took > TOO_LONG).count();
     let share = percent(hurt, samples.len());
@@ -138,7 +138,7 @@ async fn freeze(scene: &mut Scene) -> anyhow::Result<BalancerReport> {
     Ok(report)
 }
 
-async fn slow(scene: &mut Scene) -> anyhow::Result<BalancerReport> {
+async fn slow(scene: &mut Scene) -> anyhow::Result<ScenarioReport> {
     let (load, victim) = (scene.load()?, scene.victim.clone());
     scene.wait("undisturbed", CALM).await;
     scene.fault(Fault::Slow { by_ms: SLOW_BY_MS }, &victim.name).await?;
@@ -149,7 +149,7 @@ async fn slow(scene: &mut Scene) -> anyhow::Result<BalancerReport> {
     let samples = load.stop().await?;
     let by = SLOW_BY_MS;
     let story = format!("{} requests/s, {} slower by {by} ms", scene.rate, victim.name);
-    let mut report = BalancerReport::new("slow", story, &samples);
+    let mut report = report("slow", story, &samples);
     let name = victim.name.as_str();
     let before = share(&samples, name, Duration::ZERO, slowed);
     let after = share(&samples, name, slowed + SLOW_AFTER, end);
@@ -163,7 +163,7 @@ async fn slow(scene: &mut Scene) -> anyhow::Result<BalancerReport> {
     Ok(report)
 }
 
-async fn roll(scene: &mut Scene) -> anyhow::Result<BalancerReport> {
+async fn roll(scene: &mut Scene) -> anyhow::Result<ScenarioReport> {
     let load = scene.load()?;
     scene.wait("undisturbed", CALM).await;
     let began = load.elapsed();
@@ -175,7 +175,7 @@ async fn roll(scene: &mut Scene) -> anyhow::Result<BalancerReport> {
     }
     let samples = load.stop().await?;
     let story = format!("{} requests/s, {replaced} processes replaced one by one", scene.rate);
-    let mut report = BalancerReport::new("roll", story, &samples);
+    let mut report = report("roll", story, &samples);
     let enough = whole(ROLL_REQUESTS);
     report.barred("requests of the run", whole(samples.len()), "", Bar::AtLeast(enough));
     failed(&mut report, &samples);
@@ -184,7 +184,7 @@ async fn roll(scene: &mut Scene) -> anyhow::Result<BalancerReport> {
     Ok(report)
 }
 
-async fn region(scene: &mut Scene) -> anyhow::Result<BalancerReport> {
+async fn region(scene: &mut Scene) -> anyhow::Result<ScenarioReport> {
     let load = scene.load()?;
     let home = scene.victim.region.clone().context("the server in use has no region")?;
     let servers: Vec<_> = scene
@@ -211,7 +211,7 @@ async fn region(scene: &mut Scene) -> anyhow::Result<BalancerReport> {
     let samples = load.stop().await?;
     let story =
         format!("{} requests/s, all servers of {home} killed, up again 15 s later", scene.rate);
-    let mut report = BalancerReport::new("region", story, &samples);
+    let mut report = report("region", story, &samples);
     let keyed: Vec<_> = samples.iter().filter(|sample| sample.keyed).collect();
     let lost = keyed.iter().filter(|sample| sample.outcome != Outcome::Done).count();
     report.barred("failed transfers (with a key)", whole(lost), "", Bar::AtMost(0.0));
@@ -225,7 +225,19 @@ async fn region(scene: &mut Scene) -> anyhow::Result<BalancerReport> {
     Ok(report)
 }
 
-fn failed(report: &mut BalancerReport, samples: &[Sample]) {
+fn report(scenario: &'static str, story: String, samples: &[Sample]) -> ScenarioReport {
+    let mut report = ScenarioReport::new(scenario, story);
+    for sample in samples {
+        if let Outcome::Failed(reason) = &sample.outcome {
+            let kind = if sample.keyed { "transfer" } else { "view" };
+            *report.failures.entry(format!("{kind}: {reason}")).or_default() += 1;
+        }
+    }
+    report.count("requests", samples.len());
+    report
+}
+
+fn failed(report: &mut ScenarioReport, samples: &[Sample]) {
     let failed = samples.iter().filter(|sample| sample.outcome != Outcome::Done).count();
     report.barred("failed requests", whole(failed), "", Bar::AtMost(0.0));
 }

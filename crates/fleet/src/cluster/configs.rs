@@ -168,6 +168,9 @@ pub fn patroni(cluster: &Cluster, node: &Node, secrets: &Secrets, home_region: &
             },
         },
         "tags": {
+            // Among nodes that have the same log, one near the clients: the front door goes on
+            // sending them there, and each of their writes would cross the country.
+            "failover_priority": if node.region == home_region { 2 } else { 1 },
             "nosync": is_beyond_sync(cluster.options.durability, node, home_region),
         },
     })

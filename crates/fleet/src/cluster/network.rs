@@ -67,11 +67,14 @@ impl Network {
             cuts: watch::Sender::new(0),
         });
         let mut relays = JoinSet::new();
-        for (name, endpoint) in cluster.endpoints() {
-            let address = endpoint.link;
+        let shared_by_all = cluster.endpoints().map(|(to, it)| (it.link, it.listen, to, None));
+        let ways = cluster.ways.iter();
+        let of_servers = ways.map(|way| (way.link, way.target, &*way.node, Some(&*way.server)));
+        for (address, target, to, from) in shared_by_all.chain(of_servers) {
             let listener = TcpListener::bind(address).await;
             let listener = listener.map_err(|source| ClusterError::Link { address, source })?;
-            relays.spawn(accept(listener, endpoint.listen, name.to_owned(), shared.clone()));
+            let way = Way { from: from.map(str::to_owned), to: to.to_owned(), target };
+            relays.spawn(accept(listener, way, shared.clone()));
         }
         Ok(Self { shared, _relays: relays })
     }
@@ -129,14 +132,21 @@ impl Shared {
     }
 }
 
-async fn accept(listener: TcpListener, target: SocketAddr, to: String, shared: Arc<Shared>) {
+/// Where a relay leads, and who comes; whoever it is when nobody is named.
+#[derive(Debug, Clone)]
+struct Way {
+    from: Option<String>,
+    to: String,
+    target: SocketAddr,
+}
+
+async fn accept(listener: TcpListener, way: Way, shared: Arc<Shared>) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((client, from)) => {
-                    let (to, shared) = (to.clone(), shared.clone());
-                    connections.spawn(carry(client, from, target, to, shared));
+                    connections.spawn(carry(client, from, way.clone(), shared.clone()));
                 }
                 Err(_) => sleep(ACCEPT_AGAIN_AFTER).await,
             },
@@ -145,17 +155,18 @@ async fn accept(listener: TcpListener, target: SocketAddr, to: String, shared: A
     }
 }
 
-async fn carry(
-    client: TcpStream,
-    from: SocketAddr,
-    target: SocketAddr,
-    to: String,
-    shared: Arc<Shared>,
-) {
-    let Ok(at) = client.local_addr() else { return };
-    let roots = shared.roots();
-    let found = spawn_blocking(move || caller::find(from, at, &roots)).await;
-    let conditions = shared.between(found.unwrap_or_default(), &to);
+async fn carry(client: TcpStream, from: SocketAddr, way: Way, shared: Arc<Shared>) {
+    let Way { from: named, to, target } = way;
+    let caller = match named {
+        Some(name) => Some(name),
+        None => {
+            let Ok(at) = client.local_addr() else { return };
+            let roots = shared.roots();
+            let found = spawn_blocking(move || caller::find(from, at, &roots)).await;
+            found.unwrap_or_default()
+        }
+    };
+    let conditions = shared.between(caller, &to);
     let wire = Wire { target, conditions, cuts: shared.cuts.subscribe() };
     relay::relay(client, Arc::new(wire)).await;
 }

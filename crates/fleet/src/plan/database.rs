@@ -9,7 +9,6 @@ use serde_json::json;
 
 use super::{Plan, PlannedProcess};
 use crate::cluster::Cluster;
-use crate::cluster::access::SERVER_ROLE;
 use crate::cluster::guard::GuardConfig;
 use crate::process::Role;
 
@@ -65,7 +64,7 @@ impl Plan {
         for server in self.processes.iter_mut().filter(|it| it.role == Role::Server) {
             let region = server.region.clone().unwrap_or_default();
             if let Some(fields) = server.config.as_object_mut() {
-                let url = cluster.writer_url(&region, SERVER_ROLE);
+                let url = cluster.server_url(&server.name, &region);
                 fields.insert("database".to_owned(), json!(url));
                 let file = "database_password_file".to_owned();
                 fields.insert(file, json!(access.password_file));

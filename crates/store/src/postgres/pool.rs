@@ -2,10 +2,11 @@
 //!
 //! Guarantees: never more connections than the bound and never more callers waiting than the
 //! bound; a connection whose call did not end well is closed, never reused; after one broken
-//! connection no idle one is used again, because they lead to the same host. (A general pool
+//! connection no idle one is used again, because they lead to the same host; a lost primary is
+//! looked for by one caller at a time. (A general pool
 //! checks connections one by one, which after a failover costs each caller a timeout.)
 
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -38,6 +39,14 @@ struct Shared {
     idle: Mutex<Vec<(u64, Connection)>>,
     /// Counts the times that all connections were given up.
     generation: AtomicU64,
+    /// Whether the last that is known of the primary is that it is gone.
+    is_lost: AtomicBool,
+    /// Held by the one who looks for it then: hosts that are not the primary check a password, in
+    /// milliseconds of processor time, before they say so. A crowd would keep a new one from
+    /// coming up.
+    looking: tokio::sync::Mutex<()>,
+    /// Counts the looks.
+    looks: AtomicU64,
 }
 
 /// A connection in use. Dropped without [`Lease::give_back`] it is closed.
@@ -63,6 +72,9 @@ impl Pool {
             waiting: AtomicUsize::new(0),
             idle: Mutex::default(),
             generation: AtomicU64::new(0),
+            is_lost: AtomicBool::new(false),
+            looking: tokio::sync::Mutex::default(),
+            looks: AtomicU64::new(0),
         };
         Ok(Self { shared: Arc::new(shared) })
     }
@@ -77,7 +89,7 @@ impl Pool {
         let generation = shared.generation.load(Ordering::SeqCst);
         let connection = match shared.take_idle(generation) {
             Some(connection) => connection,
-            None => Connection::connect(&shared.url, shared.tls.clone()).await.map_err(classify)?,
+            None => shared.connect().await?,
         };
         Ok(Lease { connection, generation, shared: Arc::clone(shared), _permit: permit })
     }
@@ -197,7 +209,28 @@ impl Lease {
 }
 
 impl Shared {
+    /// A new connection. While the primary is lost one caller looks for it, and the others get
+    /// what it found.
+    async fn connect(&self) -> Result<Connection, Error> {
+        let looks = self.looks.load(Ordering::SeqCst);
+        let mut turn = None;
+        if self.is_lost.load(Ordering::SeqCst) {
+            turn = Some(self.looking.lock().await);
+            let has_looked = self.looks.load(Ordering::SeqCst) != looks;
+            if has_looked && self.is_lost.load(Ordering::SeqCst) {
+                let reason = "the database cannot be reached";
+                return Err(Error::Unavailable { reason, source: None });
+            }
+        }
+        let found = Connection::connect(&self.url, self.tls.clone()).await;
+        self.is_lost.store(found.is_err(), Ordering::SeqCst);
+        self.looks.fetch_add(1, Ordering::SeqCst);
+        drop(turn);
+        found.map_err(classify)
+    }
+
     fn give_up_idle(&self) {
+        self.is_lost.store(true, Ordering::SeqCst);
         self.generation.fetch_add(1, Ordering::SeqCst);
         lock(&self.idle).clear();
     }

@@ -52,9 +52,9 @@ impl Finding {
 
 /// All that was found.
 #[derive(Default)]
-pub(super) struct Report {
+pub(crate) struct Report {
     /// Receipts that the books hold.
-    pub(super) held: u64,
+    pub(crate) held: u64,
     /// Lines of JSON without a receipt.
     pub(super) without_receipt: u64,
     findings: Vec<(u64, Finding)>,
@@ -63,6 +63,11 @@ pub(super) struct Report {
 impl Report {
     pub(super) fn add(&mut self, line: u64, finding: Finding) {
         self.findings.push((line, finding));
+    }
+
+    /// How many lines are listed.
+    pub(crate) fn problems(&self) -> usize {
+        self.findings.len()
     }
 
     pub(super) fn is_clean(&self) -> bool {

@@ -8,8 +8,8 @@
 use std::time::Duration;
 
 use super::load::{Load, Outcome, Pace, Sample};
-use super::report::{BalancerReport, Bar, ms, percent, quantile, whole};
 use super::scene::Scene;
+use crate::bench::scenario::{Bar, ScenarioReport, ms, percent, quantile, whole};
 use crate::rate::float;
 
 /// Connections that find the peak.
@@ -25,7 +25,7 @@ const USUAL: u64 = 300;
 /// Normal again: so much slower than before at the median is still normal.
 const NORMAL_FACTOR: f64 = 2.0;
 
-pub(super) async fn run(scene: &mut Scene) -> anyhow::Result<BalancerReport> {
+pub(super) async fn run(scene: &mut Scene) -> anyhow::Result<ScenarioReport> {
     let load = Load::start(&scene.target, scene.plan()?, Pace::Closed(PEAK_CONNECTIONS));
     scene.wait("finding the peak", SETTLE + PEAK).await;
     let end = load.elapsed();
@@ -45,7 +45,7 @@ pub(super) async fn run(scene: &mut Scene) -> anyhow::Result<BalancerReport> {
     let during: Vec<_> =
         samples.iter().filter(|s| s.due >= begin + SETTLE && s.due < end).cloned().collect();
     let story = format!("offered {offered} requests/s for 30 s, twice the peak of {peak:.0}");
-    let mut report = BalancerReport::new("overload", story, &samples);
+    let mut report = super::report("overload", story, &samples);
     let done = useful(&samples, begin + SETTLE, end);
     report.figure("peak", peak, "req/s");
     report.figure("useful work in the overload", done, "req/s");

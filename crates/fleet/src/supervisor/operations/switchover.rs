@@ -26,7 +26,7 @@ const ASK_EVERY: Duration = Duration::from_millis(50);
 const ANSWER_WITHIN: Duration = Duration::from_secs(1);
 
 impl Operations {
-    /// Makes another node the primary: the one that is named, or the one that Patroni chooses.
+    /// Makes another node the primary: the one that is named, or one of the same region.
     pub(crate) async fn switchover(&self, to: Option<&str>) -> Result<Switchover, OperationError> {
         let refuse = |sentence: String| OperationError::Switchover(sentence);
         let database = self.database.as_ref().ok_or_else(|| {
@@ -53,6 +53,9 @@ impl Operations {
                 from.region
             )));
         }
+        // As in a failover: near, when there is somebody; for Patroni to choose, when not.
+        let near = nodes.iter().find(|it| it.region == from.region && it.name != from.name);
+        let to = to.or(near.map(|node| node.name.as_str()));
         let began = Instant::now();
         let login = BASE64_STANDARD.encode(format!("fleet:{}", database.agents_password));
         let order = json!({ "leader": from.name, "candidate": to }).to_string();

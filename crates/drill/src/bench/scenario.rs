@@ -4,12 +4,11 @@ use std::{collections::BTreeMap, fmt::Write, time::Duration};
 
 use serde::Serialize;
 
-use super::load::{Outcome, Sample};
 use crate::rate::{float, rounded};
 
 /// What a scenario found.
 #[derive(Debug, Clone, Serialize)]
-pub struct BalancerReport {
+pub struct ScenarioReport {
     /// Its name.
     pub scenario: &'static str,
     /// What was done, in a sentence.
@@ -24,7 +23,7 @@ pub struct BalancerReport {
 #[derive(Debug, Clone, Serialize)]
 pub struct Figure {
     /// What it is.
-    pub name: &'static str,
+    pub name: String,
     /// The value.
     pub value: f64,
     /// Its unit; empty for counts.
@@ -46,36 +45,35 @@ pub enum Bar {
     AtLeast(f64),
 }
 
-impl BalancerReport {
-    pub(super) fn new(scenario: &'static str, story: String, samples: &[Sample]) -> Self {
-        let mut failures: BTreeMap<String, u64> = BTreeMap::new();
-        for sample in samples {
-            if let Outcome::Failed(reason) = &sample.outcome {
-                let kind = if sample.keyed { "transfer" } else { "view" };
-                *failures.entry(format!("{kind}: {reason}")).or_default() += 1;
-            }
-        }
-        let mut report = Self { scenario, story, figures: Vec::new(), failures };
-        report.count("requests", samples.len());
-        report
+impl ScenarioReport {
+    pub(crate) fn new(scenario: &'static str, story: String) -> Self {
+        Self { scenario, story, figures: Vec::new(), failures: BTreeMap::new() }
     }
 
-    pub(super) fn count(&mut self, name: &'static str, count: usize) {
-        self.figures.push(Figure { name, value: whole(count), unit: "", bar: None, ok: true });
+    /// A number of things.
+    pub fn count(&mut self, name: impl Into<String>, count: usize) {
+        self.figures.push(Figure {
+            name: name.into(),
+            value: whole(count),
+            unit: "",
+            bar: None,
+            ok: true,
+        });
     }
 
-    pub(super) fn figure(&mut self, name: &'static str, value: f64, unit: &'static str) {
+    pub(crate) fn figure(&mut self, name: impl Into<String>, value: f64, unit: &'static str) {
         let value = rounded(value, 2);
-        self.figures.push(Figure { name, value, unit, bar: None, ok: true });
+        self.figures.push(Figure { name: name.into(), value, unit, bar: None, ok: true });
     }
 
-    pub(super) fn barred(&mut self, name: &'static str, value: f64, unit: &'static str, bar: Bar) {
+    /// A figure and what it must be.
+    pub fn barred(&mut self, name: impl Into<String>, value: f64, unit: &'static str, bar: Bar) {
         let value = rounded(value, 2);
         let ok = match bar {
             Bar::AtMost(limit) => value <= limit,
             Bar::AtLeast(limit) => value >= limit,
         };
-        self.figures.push(Figure { name, value, unit, bar: Some(bar), ok });
+        self.figures.push(Figure { name: name.into(), value, unit, bar: Some(bar), ok });
     }
 
     /// Whether a bar was missed, so that the command exits 1.
@@ -112,20 +110,20 @@ impl BalancerReport {
     }
 }
 
-pub(super) fn whole(count: usize) -> f64 {
+pub(crate) fn whole(count: usize) -> f64 {
     float(u64::try_from(count).unwrap_or(u64::MAX))
 }
 
-pub(super) fn ms(time: Duration) -> f64 {
+pub(crate) fn ms(time: Duration) -> f64 {
     time.as_secs_f64() * 1_000.0
 }
 
-pub(super) fn percent(part: usize, of: usize) -> f64 {
+pub(crate) fn percent(part: usize, of: usize) -> f64 {
     100.0 * whole(part) / whole(of.max(1))
 }
 
 /// The time that so many of a hundred stay under.
-pub(super) fn quantile(samples: &mut [Duration], percent: usize) -> Duration {
+pub(crate) fn quantile(samples: &mut [Duration], percent: usize) -> Duration {
     samples.sort_unstable();
     let position = (samples.len() * percent / 100).min(samples.len().saturating_sub(1));
     samples.get(position).copied().unwrap_or_default()
