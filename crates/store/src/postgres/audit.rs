@@ -90,7 +90,7 @@ fn audit(
 ) -> Result<Report, Error> {
     let url = url.with_target(TargetSessionAttrs::Any);
     let connector = tls::connector(url.trust())?;
-    let connection = runtime.block_on(Connection::connect(&url, connector)).map_err(classify)?;
+    let connection = runtime.block_on(Connection::connect(&url, connector))?;
     let snapshot = Snapshot { runtime, client: &connection.client };
     runtime.block_on(snapshot.client.batch_execute(BEGIN)).map_err(classify)?;
     let mut report = Report::default();

@@ -3,12 +3,20 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use tokio::task::JoinHandle;
-use tokio_postgres::{AsyncMessage, Client, Statement};
+use tokio::time::timeout;
+use tokio_postgres::tls::MakeTlsConnect;
+use tokio_postgres::{AsyncMessage, Client, Socket, Statement};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+use crate::error::Error;
+use crate::postgres::pool::classify;
 use crate::postgres::url::ServerUrl;
+
+/// For one host until it can be used: seven round trips, 434 ms to the other coast.
+const HOST_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// What PostgreSQL says when a commit stops waiting for its standbys: it stands on this host and
 /// perhaps nowhere else. It is a warning, not an error, so the commit would look like a success.
@@ -32,11 +40,9 @@ impl Drop for Connection {
 }
 
 impl Connection {
-    pub(crate) async fn connect(
-        url: &ServerUrl,
-        tls: MakeRustlsConnect,
-    ) -> Result<Self, tokio_postgres::Error> {
-        let (client, mut connection) = url.config().connect(tls).await?;
+    /// Tries the hosts in their order, each for a while.
+    pub(crate) async fn connect(url: &ServerUrl, tls: MakeRustlsConnect) -> Result<Self, Error> {
+        let (client, mut connection) = reach(url, tls).await?;
         let doubtful = Arc::new(AtomicBool::new(false));
         let flag = Arc::clone(&doubtful);
         let driver = tokio::spawn(async move {
@@ -72,6 +78,23 @@ impl Connection {
         self.statements.insert(sql, statement.clone());
         Ok(statement)
     }
+}
+
+type Wire =
+    tokio_postgres::Connection<Socket, <MakeRustlsConnect as MakeTlsConnect<Socket>>::Stream>;
+
+async fn reach(url: &ServerUrl, tls: MakeRustlsConnect) -> Result<(Client, Wire), Error> {
+    let mut last = None;
+    for config in url.configs() {
+        match timeout(HOST_TIMEOUT, config.connect(tls.clone())).await {
+            Ok(Ok(reached)) => return Ok(reached),
+            Ok(Err(error)) => last = Some(error),
+            // It took the connection and says nothing: frozen, or cut off behind a relay.
+            Err(_) => {}
+        }
+    }
+    let reason = "the database cannot be reached";
+    Err(last.map_or(Error::Unavailable { reason, source: None }, classify))
 }
 
 fn is_not_replicated(message: &str) -> bool {

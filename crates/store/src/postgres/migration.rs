@@ -36,7 +36,7 @@ const APPLIED: &str = "select coalesce(max(version), 0)::bigint from refinery_sc
 /// Applies what is missing; the number of migrations that were applied.
 pub(crate) async fn migrate(url: &ServerUrl) -> Result<usize, Error> {
     let connector = tls::connector(url.trust())?;
-    let mut connection = Connection::connect(url, connector).await.map_err(classify)?;
+    let mut connection = Connection::connect(url, connector).await?;
     let db = &mut connection.client;
     let version: i32 = db.query_one_scalar(VERSION, &[]).await.map_err(classify)?;
     if version < VERSION_MIN {

@@ -226,7 +226,7 @@ impl Shared {
         self.is_lost.store(found.is_err(), Ordering::SeqCst);
         self.looks.fetch_add(1, Ordering::SeqCst);
         drop(turn);
-        found.map_err(classify)
+        found
     }
 
     fn give_up_idle(&self) {

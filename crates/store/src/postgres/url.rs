@@ -37,7 +37,8 @@ pub(crate) enum Roots {
 /// One or several hosts of one cluster; `Debug` and `Display` show no password.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct ServerUrl {
-    config: Config,
+    /// One for each host, in the order of the address.
+    configs: Vec<Config>,
     trust: Trust,
     shown: String,
 }
@@ -62,45 +63,36 @@ impl ServerUrl {
             }
         }
         let (ssl_mode, trust) = trust(mode, root)?;
-        let plain = format!("{base}?{}", rest.join("&"));
-        let mut config: Config =
-            plain.parse().map_err(|error: tokio_postgres::Error| cause(&error))?;
-        config
-            .ssl_mode(ssl_mode)
-            .tcp_user_timeout(TCP_USER_TIMEOUT)
-            .keepalives_idle(KEEPALIVE_IDLE)
-            .keepalives_interval(KEEPALIVE_INTERVAL);
-        if config.get_connect_timeout().is_none() {
-            config.connect_timeout(CONNECT_TIMEOUT);
-        }
-        if config.get_application_name().is_none() {
-            config.application_name("ballast");
-        }
-        if config.get_target_session_attrs() == TargetSessionAttrs::Any {
-            config.target_session_attrs(TargetSessionAttrs::ReadWrite);
-        }
-        Ok(Self { config, trust, shown: without_password(text) })
+        let query = rest.join("&");
+        let config = |base: String| read(&format!("{base}?{query}"), ssl_mode);
+        let configs = one_host_each(base).into_iter().map(config).collect::<Result<_, _>>()?;
+        Ok(Self { configs, trust, shown: without_password(text) })
     }
 
     pub(crate) fn has_password(&self) -> bool {
-        self.config.get_password().is_some()
+        self.configs.iter().any(|config| config.get_password().is_some())
     }
 
     pub(crate) fn set_password(&mut self, password: &str) {
         if !self.has_password() {
-            self.config.password(password);
+            for config in &mut self.configs {
+                config.password(password);
+            }
         }
     }
 
     /// The same address, for another kind of host.
     pub(crate) fn with_target(&self, target: TargetSessionAttrs) -> Self {
         let mut url = self.clone();
-        url.config.target_session_attrs(target);
+        for config in &mut url.configs {
+            config.target_session_attrs(target);
+        }
         url
     }
 
-    pub(crate) const fn config(&self) -> &Config {
-        &self.config
+    /// One for each host: each is given its own time, or one that hangs would hide the others.
+    pub(crate) fn configs(&self) -> &[Config] {
+        &self.configs
     }
 
     pub(crate) const fn trust(&self) -> &Trust {
@@ -118,6 +110,37 @@ impl fmt::Debug for ServerUrl {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(&self.shown)
     }
+}
+
+fn read(text: &str, ssl_mode: SslMode) -> Result<Config, String> {
+    let mut config: Config = text.parse().map_err(|error: tokio_postgres::Error| cause(&error))?;
+    config
+        .ssl_mode(ssl_mode)
+        .tcp_user_timeout(TCP_USER_TIMEOUT)
+        .keepalives_idle(KEEPALIVE_IDLE)
+        .keepalives_interval(KEEPALIVE_INTERVAL);
+    if config.get_connect_timeout().is_none() {
+        config.connect_timeout(CONNECT_TIMEOUT);
+    }
+    if config.get_application_name().is_none() {
+        config.application_name("ballast");
+    }
+    if config.get_target_session_attrs() == TargetSessionAttrs::Any {
+        config.target_session_attrs(TargetSessionAttrs::ReadWrite);
+    }
+    Ok(config)
+}
+
+/// The same address once for each of its hosts.
+fn one_host_each(base: &str) -> Vec<String> {
+    let (scheme, rest) = base.split_once("://").unwrap_or(("postgres", base));
+    let end = rest.find('/').unwrap_or(rest.len());
+    let (authority, tail) = rest.split_at(end);
+    let (user, hosts) = match authority.rsplit_once('@') {
+        Some((user, hosts)) => (format!("{user}@"), hosts),
+        None => (String::new(), authority),
+    };
+    hosts.split(',').map(|host| format!("{scheme}://{user}{host}{tail}")).collect()
 }
 
 /// As libpq: `require` with a root certificate is `verify-ca`; verifying needs roots.
@@ -161,7 +184,16 @@ mod tests {
         let url = url.unwrap();
         assert_eq!(url.to_string(), "postgres://bank@db1,db2:5433/bank?sslmode=require");
         assert!(url.has_password() && !format!("{url:?}").contains("s3cret"));
-        assert_eq!(url.config().get_hosts().len(), 2);
+        assert_eq!(url.configs().len(), 2);
+    }
+
+    #[test]
+    fn each_host_has_its_own_port_and_everything_else_in_common() {
+        let url = ServerUrl::parse("postgres://bank:x@db1,db2:5433,[::1]:5/bank?user=a").unwrap();
+        let ports: Vec<_> = url.configs().iter().map(|it| it.get_ports().to_vec()).collect();
+        assert_eq!(ports, [[5432], [5433], [5]]);
+        assert!(url.configs().iter().all(|it| it.get_dbname() == Some("bank")));
+        assert_eq!(ServerUrl::parse("postgres:///bank?host=/run/db").unwrap().configs().len(), 1);
     }
 
     #[test]
@@ -187,7 +219,11 @@ mod tests {
             let found = ServerUrl::parse(&format!("postgres://bank@db/bank?{query}"));
             match (found, expect) {
                 (Ok(url), Ok((mode, trust))) => {
-                    assert_eq!((url.config.get_ssl_mode(), url.trust), (mode, trust), "{query}");
+                    assert_eq!(
+                        (url.configs[0].get_ssl_mode(), url.trust),
+                        (mode, trust),
+                        "{query}"
+                    );
                 }
                 (Err(error), Err(expect)) => assert!(error.contains(expect), "{query}: {error}"),
                 (found, _) => panic!("{query}: {found:?}"),
