@@ -69,6 +69,7 @@ macro_rules! write {
 
 mod access;
 mod sealing;
+mod search;
 
 pub use sealing::Sealed;
 

@@ -20,6 +20,7 @@ mod layout;
 pub(crate) mod me;
 mod openings;
 mod receipt;
+mod search;
 mod show;
 mod sign_in;
 mod staff;
@@ -36,11 +37,12 @@ use crate::problem::{Kind, Problem};
 use crate::route::{Handled, Route};
 
 /// The rows of the route table.
-pub(crate) fn routes() -> [&'static [Route]; 14] {
+pub(crate) fn routes() -> [&'static [Route]; 15] {
     [
         assets::ROUTES,
         sign_in::ROUTES,
         dashboard::ROUTES,
+        search::ROUTES,
         customers::ROUTES,
         customer_forms::ROUTES,
         openings::ROUTES,

@@ -3,6 +3,7 @@
 //! never move it twice. Pictures go to `target/screenshots`.
 
 mod chromium;
+mod counter;
 mod status;
 
 use chromium::Browser;

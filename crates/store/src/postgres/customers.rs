@@ -47,6 +47,11 @@ const FIND: &str = select_customers!("where c.number = $1");
 const FIND_BY_SSN: &str =
     select_customers!("where c.ssn_index = $2 or (c.ssn_index is null and c.ssn = $1)");
 const LIST: &str = select_customers!("where c.number > $1 order by c.number limit $2");
+/// The ICU collation folds the case of every script, whatever the database was made with.
+const NAMED: &str = select_customers!(
+    "where c.number > $1 and strpos(lower(c.name collate \"und-x-icu\"), $3) > 0 \
+     order by c.number limit $2"
+);
 /// A number is taken only for a customer who is new, and by one who loses a race for the same
 /// social security number.
 const CREATE: &str = with_note!(
@@ -133,6 +138,18 @@ pub(crate) async fn list(
 ) -> Result<Page<Held<Customer>>, Error> {
     let params: Params<'_> = &[&after.unwrap_or(0), &i64::from(limit).saturating_add(1)];
     let rows = db.read(LIST, params).await?.iter().map(customer).collect::<Result<_, _>>()?;
+    Ok(Page::cut(rows, limit, |customer| customer.row.number.get()))
+}
+
+pub(crate) async fn named(
+    db: &Database,
+    part: &str,
+    after: Option<i64>,
+    limit: u32,
+) -> Result<Page<Held<Customer>>, Error> {
+    let params: Params<'_> =
+        &[&after.unwrap_or(0), &i64::from(limit).saturating_add(1), &part.to_lowercase()];
+    let rows = db.read(NAMED, params).await?.iter().map(customer).collect::<Result<_, _>>()?;
     Ok(Page::cut(rows, limit, |customer| customer.row.number.get()))
 }
 

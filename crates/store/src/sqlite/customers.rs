@@ -31,6 +31,7 @@ macro_rules! select_customers {
 
 const FIND: &str = select_customers!("where c.number = ?1");
 const LIST: &str = select_customers!("where c.number > ?1 order by c.number limit ?2");
+const FROM: &str = select_customers!("where c.number > ?1 order by c.number");
 const FIND_BY_SSN: &str = "select number from customers \
      where ssn_index = ?2 or (ssn_index is null and ssn = ?1)";
 const UPDATE: &str = "update customers set name = ?2, address = ?3, age = ?4 where number = ?1";
@@ -115,6 +116,28 @@ pub(crate) fn list(
             statement
                 .query_map(params![after.unwrap_or(0), limit.saturating_add(1)], customer)?
                 .collect::<Result<Vec<_>, _>>()
+        })
+        .map_err(classify)?;
+    Ok(Page::cut(rows, limit, |customer| customer.row.number.get()))
+}
+
+/// SQLite folds the case of ASCII only, so the names are compared here.
+pub(crate) fn named(
+    db: &Connection,
+    part: &str,
+    after: Option<i64>,
+    limit: u32,
+) -> Result<Page<Held<Customer>>, Error> {
+    let part = part.to_lowercase();
+    let fits = |found: &Result<Held<Customer>, rusqlite::Error>| {
+        found.as_ref().map_or(true, |each| each.row.details.name.to_lowercase().contains(&part))
+    };
+    let most = usize::try_from(limit).unwrap_or(usize::MAX).saturating_add(1);
+    let rows = db
+        .prepare_cached(FROM)
+        .and_then(|mut statement| {
+            let all = statement.query_map([after.unwrap_or(0)], customer)?;
+            all.filter(fits).take(most).collect::<Result<Vec<_>, _>>()
         })
         .map_err(classify)?;
     Ok(Page::cut(rows, limit, |customer| customer.row.number.get()))

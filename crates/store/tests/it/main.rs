@@ -18,6 +18,7 @@ mod factors;
 mod migration;
 mod posting;
 mod sealing;
+mod search;
 mod sessions;
 
 /// Runs each test on a bank in either database.

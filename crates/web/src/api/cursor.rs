@@ -60,6 +60,11 @@ pub(crate) fn page(list: List, query: &Fields) -> Result<(Option<i64>, u32), Pro
     Ok((after, limit))
 }
 
+/// Where one row of a list is seen alone.
+pub(crate) fn row_path(path: &str, list: List, place: i64) -> String {
+    format!("{path}?limit=1&cursor={}", encode(list, place.saturating_sub(1)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

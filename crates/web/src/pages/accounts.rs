@@ -5,6 +5,8 @@ use http::StatusCode;
 use ledger::CustomerNumber;
 use store::{AccountView, Entry};
 
+use super::cash::holder;
+use super::form::ConfirmPage;
 use super::layout::{Layout, Notice};
 use super::show::{AccountRow, EntryRow, customer_path, kind, money, when};
 use super::{form, page, see_other, statement};
@@ -21,6 +23,7 @@ pub(super) static ROUTES: &[Route] = &[
     Route::get("/accounts", Access::BOOKS, handler!(list)),
     Route::get("/accounts/{number}", Access::BOOKS, handler!(view)),
     Route::get("/accounts/{number}/statement", Access::ENTRIES, handler!(statement::view)),
+    Route::get("/accounts/{number}/close", Access::EXECUTIVE, handler!(ask_to_close)),
     Route::post("/accounts/{number}/close", Access::EXECUTIVE, handler!(close)),
     Route::post("/accounts/{number}/reactivate", Access::EXECUTIVE, handler!(reactivate)),
 ];
@@ -147,6 +150,34 @@ fn done_notice(done: i64, again: bool, view: &AccountView, entries: &[Entry]) ->
         Some(entry) => Notice::good(format!("{} done.", kind(&entry.kind)), text),
         None => Notice::info(format!("Operation {done} is in the books."), text),
     }
+}
+
+/// Says what closing means before it is done.
+async fn ask_to_close(call: Call) -> Handled {
+    let view = find(&call).await?;
+    let account = &view.account;
+    let layout = Layout::of(&call);
+    let path = format!("/accounts/{}", account.number);
+    ConfirmPage {
+        notice: Some(Notice::info(
+            "A closed account takes no money and gives none.",
+            "Its statements stay, and an executive can reactivate it.",
+        )),
+        title: "Close this account?".to_owned(),
+        facts: vec![
+            ("Customer", holder(&call, &view).await?),
+            ("Account", account.number.to_string()),
+            ("Kind", account.kind.as_str().to_owned()),
+            ("Balance", money(account.balance())),
+        ],
+        action: format!("{path}/close"),
+        hidden: vec![form::token_field(&layout)],
+        submit: "Close the account",
+        edits: false,
+        back: path,
+        layout,
+    }
+    .show(None)
 }
 
 async fn close(call: Call) -> Handled {

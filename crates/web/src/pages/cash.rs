@@ -1,14 +1,15 @@
-//! Deposit and withdrawal at the counter: form, confirmation, result.
+//! Deposit and withdrawal at the counter: form, confirmation, result. The form of the home page
+//! leads to the same confirmation.
 
-use http::StatusCode;
 use ledger::operation::Description;
-use ledger::{Amount, Balance, Operation, Request};
+use ledger::{AccountNumber, Amount, Balance, Operation, Request};
 use store::AccountView;
 
+use super::dashboard::DashboardPage;
 use super::form::{self, ConfirmPage, FormPage, Input, fill, notice_of, token_field};
 use super::layout::Layout;
+use super::see_other;
 use super::show::money;
-use super::{page, see_other};
 use crate::api::accounts::find;
 use crate::api::postings::post;
 use crate::api::text::DESCRIPTION_RULE;
@@ -18,6 +19,7 @@ use crate::problem::{Asked, FieldError, Problem};
 use crate::route::{Access, Handled, Route, handler};
 
 pub(super) static ROUTES: &[Route] = &[
+    Route::post("/counter", Access::COUNTER, handler!(start)),
     Route::get("/accounts/{number}/deposit", Access::COUNTER, handler!(deposit_form)),
     Route::post("/accounts/{number}/deposit", Access::COUNTER, handler!(deposit)),
     Route::get("/accounts/{number}/withdraw", Access::COUNTER, handler!(withdraw_form)),
@@ -48,13 +50,39 @@ impl Cash {
 }
 
 async fn deposit_form(call: Call) -> Handled {
-    let view = find(&call).await?;
-    show_form(&call, Cash::In, &view, &form::new_key(), &Fields::default(), None)
+    let place = Place::of(&call, find(&call).await?).await?;
+    show_form(&call, Cash::In, &place, &form::new_key(), &Fields::default(), None)
 }
 
 async fn withdraw_form(call: Call) -> Handled {
-    let view = find(&call).await?;
-    show_form(&call, Cash::Out, &view, &form::new_key(), &Fields::default(), None)
+    let place = Place::of(&call, find(&call).await?).await?;
+    show_form(&call, Cash::Out, &place, &form::new_key(), &Fields::default(), None)
+}
+
+/// The form of the home page: the account is a field of it.
+async fn start(call: Call) -> Handled {
+    let form = form::read(&call)?;
+    let key = form::key(&form)?;
+    let cash = if form.get("kind") == "withdraw" { Cash::Out } else { Cash::In };
+    let asked = match asked_account(&call, &form).await {
+        Ok(view) => parse(&form, &view).map(|(amount, _)| (view, amount)),
+        Err(problem) => Err(problem),
+    };
+    match asked {
+        Ok((view, amount)) => {
+            confirm(&call, cash, &Place::of(&call, view).await?, &form, amount, None)
+        }
+        Err(problem) if problem.errors.is_empty() => Err(problem),
+        Err(problem) => DashboardPage::refused(&call, key.as_str(), &form, &problem),
+    }
+}
+
+async fn asked_account(call: &Call, form: &Fields) -> Result<AccountView, Problem> {
+    let number = AccountNumber::parse(form.get("account"))
+        .map_err(|error| Problem::field("account", error.to_string()))?;
+    let found = call.server.store.account(number).await?;
+    let rule = "does not exist; check the number with the customer";
+    found.ok_or_else(|| Problem::field("account", rule))
 }
 
 async fn deposit(call: Call) -> Handled {
@@ -65,9 +93,32 @@ async fn withdraw(call: Call) -> Handled {
     submit(&call, Cash::Out).await
 }
 
-fn facts(view: &AccountView) -> Vec<(&'static str, String)> {
-    let account = &view.account;
+/// An account with the words for whose it is.
+struct Place {
+    view: AccountView,
+    holder: String,
+}
+
+impl Place {
+    async fn of(call: &Call, view: AccountView) -> Result<Self, Problem> {
+        Ok(Self { holder: holder(call, &view).await?, view })
+    }
+}
+
+/// Whose an account is: what a teller compares with the person at the counter.
+pub(super) async fn holder(call: &Call, view: &AccountView) -> Result<String, Problem> {
+    let number = view.account.customer;
+    let found = call.server.store.customer(number).await?;
+    Ok(found.map_or_else(
+        || number.to_string(),
+        |customer| format!("{}, {number}", customer.details.name),
+    ))
+}
+
+fn facts(place: &Place) -> Vec<(&'static str, String)> {
+    let account = &place.view.account;
     vec![
+        ("Customer", place.holder.clone()),
         ("Account", account.number.to_string()),
         ("Kind", account.kind.as_str().to_owned()),
         ("Balance", money(account.balance())),
@@ -78,7 +129,7 @@ fn facts(view: &AccountView) -> Vec<(&'static str, String)> {
 fn show_form(
     call: &Call,
     cash: Cash,
-    view: &AccountView,
+    place: &Place,
     key: &str,
     typed: &Fields,
     problem: Option<&Problem>,
@@ -92,8 +143,8 @@ fn show_form(
     FormPage {
         notice: problem.map(notice_of),
         title: cash.title().to_owned(),
-        facts: facts(view),
-        action: cash.action(view),
+        facts: facts(place),
+        action: cash.action(&place.view),
         hidden: vec![
             token_field(&layout),
             (form::KEY, key.to_owned()),
@@ -101,7 +152,7 @@ fn show_form(
         ],
         inputs,
         submit: "Continue",
-        back: format!("/accounts/{}", view.account.number),
+        back: format!("/accounts/{}", place.view.account.number),
         layout,
     }
     .show(problem)
@@ -139,19 +190,19 @@ pub(super) fn description(form: &Fields, errors: &mut Vec<FieldError>) -> Option
 async fn submit(call: &Call, cash: Cash) -> Handled {
     let form = form::read(call)?;
     let key = form::key(&form)?;
-    let view = find(call).await?;
-    let (amount, text) = match parse(&form, &view) {
+    let place = Place::of(call, find(call).await?).await?;
+    let (amount, text) = match parse(&form, &place.view) {
         Ok(parsed) => parsed,
         Err(problem) => {
-            return show_form(call, cash, &view, key.as_str(), &form, Some(&problem));
+            return show_form(call, cash, &place, key.as_str(), &form, Some(&problem));
         }
     };
     match form.get("step") {
         "post" => {}
-        "edit" => return show_form(call, cash, &view, key.as_str(), &form, None),
-        _ => return confirm(call, cash, &view, &form, amount, None),
+        "edit" => return show_form(call, cash, &place, key.as_str(), &form, None),
+        _ => return confirm(call, cash, &place, &form, amount, None),
     }
-    let number = view.account.number;
+    let number = place.view.account.number;
     let request = match cash {
         Cash::In => Request::deposit(number, amount, text),
         Cash::Out => Request::withdrawal(number, amount, text),
@@ -161,10 +212,10 @@ async fn submit(call: &Call, cash: Cash) -> Handled {
         Ok(posted) => Ok(see_other(&result_path(number, &posted.decided))),
         // The key is still good: nothing happened, or it is not known; the same form may be sent.
         Err(problem) if problem.status.is_server_error() => {
-            confirm(call, cash, &view, &form, amount, Some(&problem))
+            confirm(call, cash, &place, &form, amount, Some(&problem))
         }
         // The key is used up: what is sent next is another operation.
-        Err(problem) => show_form(call, cash, &view, &form::new_key(), &form, Some(&problem)),
+        Err(problem) => show_form(call, cash, &place, &form::new_key(), &form, Some(&problem)),
     }
 }
 
@@ -177,12 +228,13 @@ pub(super) fn result_path(number: ledger::AccountNumber, decided: &store::Decide
 fn confirm(
     call: &Call,
     cash: Cash,
-    view: &AccountView,
+    place: &Place,
     form: &Fields,
     amount: Amount,
     problem: Option<&Problem>,
 ) -> Handled {
-    let mut facts = facts(view);
+    let view = &place.view;
+    let mut facts = facts(place);
     let (word, sign) = match cash {
         Cash::In => ("Deposit", 1),
         Cash::Out => ("Withdrawal", -1),
@@ -196,7 +248,7 @@ fn confirm(
     }
     let layout = Layout::of(call);
     let carried = [form::KEY, "amount", "description"];
-    let template = ConfirmPage {
+    ConfirmPage {
         notice: problem.map(notice_of),
         title: format!("{}: please confirm", cash.title()),
         facts,
@@ -208,12 +260,9 @@ fn confirm(
             Cash::In => "Confirm the deposit",
             Cash::Out => "Confirm the withdrawal",
         },
+        edits: true,
         back: format!("/accounts/{}", view.account.number),
         layout,
-    };
-    let mut response = page(problem.map_or(StatusCode::OK, |problem| problem.status), &template)?;
-    if let Some(problem) = problem {
-        problem.decorate(&mut response);
     }
-    Ok(response)
+    .show(problem)
 }

@@ -2,9 +2,9 @@
 
 use askama::Template;
 use http::StatusCode;
-use ledger::{CustomerStatus, Refusal};
+use ledger::{AccountStatus, CustomerStatus, Refusal};
 
-use super::form;
+use super::form::{self, ConfirmPage};
 use super::layout::{Layout, Notice};
 use super::show::{AccountRow, when};
 use super::{page, see_other};
@@ -18,6 +18,7 @@ pub(super) static ROUTES: &[Route] = &[
     Route::get("/customers", Access::CUSTOMERS, handler!(list)),
     Route::get("/customers/{number}", Access::CUSTOMERS, handler!(view)),
     Route::post("/customers/{number}/ssn", Access::CUSTOMERS, handler!(reveal)),
+    Route::get("/customers/{number}/deactivate", Access::EXECUTIVE, handler!(ask_to_deactivate)),
     Route::post("/customers/{number}/deactivate", Access::EXECUTIVE, handler!(deactivate)),
     Route::post("/customers/{number}/activate", Access::EXECUTIVE, handler!(activate)),
 ];
@@ -37,6 +38,8 @@ struct Row {
     status: &'static str,
     message: String,
     when: String,
+    /// A page of the list with this row alone.
+    refresh: String,
 }
 
 #[derive(Template)]
@@ -59,6 +62,7 @@ async fn list(call: Call) -> Handled {
     let found = call.server.store.customers(after, limit).await?;
     let rows = found.rows.into_iter().map(|customer| Row {
         number: customer.number.get(),
+        refresh: cursor::row_path("/customers", List::Customers, customer.number.get()),
         name: customer.details.name,
         status: customer.status.as_str(),
         message: customer.message,
@@ -133,6 +137,35 @@ async fn show(call: &Call, status: StatusCode, notice: Option<Notice>, revealed:
             revealed,
         },
     )
+}
+
+/// Says what deactivating means before it is done.
+async fn ask_to_deactivate(call: Call) -> Handled {
+    let customer = find(&call).await?;
+    let accounts = call.server.store.accounts_of(customer.number).await?;
+    let open = accounts.iter().filter(|view| view.account.status == AccountStatus::Open).count();
+    let layout = Layout::of(&call);
+    let path = format!("/customers/{}", customer.number);
+    ConfirmPage {
+        notice: Some(Notice::info(
+            "Nothing moves on the accounts of a deactivated customer.",
+            "An executive can activate the customer again.",
+        )),
+        title: "Deactivate this customer?".to_owned(),
+        facts: vec![
+            ("Customer", customer.details.name),
+            ("Customer number", customer.number.to_string()),
+            ("Status", customer.status.as_str().to_owned()),
+            ("Open accounts", open.to_string()),
+        ],
+        action: format!("{path}/deactivate"),
+        hidden: vec![form::token_field(&layout)],
+        submit: "Deactivate the customer",
+        edits: false,
+        back: path,
+        layout,
+    }
+    .show(None)
 }
 
 async fn deactivate(call: Call) -> Handled {

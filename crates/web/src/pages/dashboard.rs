@@ -1,101 +1,97 @@
-//! The home page, by role, with the search.
+//! The home page, by role: the counter's form, the search, the ways on.
 
 use askama::Template;
 use http::StatusCode;
-use ledger::customer::Ssn;
-use ledger::{AccountNumber, CustomerNumber};
 
-use super::form::{self, Input};
+use super::form::{self, Input, fill};
 use super::layout::{Layout, Notice};
-use super::show::customer_path;
-use super::{page, see_other};
+use super::page;
 use crate::call::Call;
+use crate::fields::Fields;
+use crate::problem::Problem;
 use crate::route::{Access, Handled, Route, handler};
 
 pub(super) static ROUTES: &[Route] = &[
     Route::get("/", Access::SignedIn, handler!(home)),
-    Route::get("/find", Access::BOOKS, handler!(find)),
-    Route::post("/customers/find", Access::CUSTOMERS, handler!(find_by_ssn)),
+    // Where the forms of this page go: a refresh there shows the page anew.
+    Route::get("/counter", Access::COUNTER, handler!(home)),
+    Route::get("/find", Access::BOOKS, handler!(home)),
 ];
 
 #[derive(Template)]
 #[template(path = "dashboard.html")]
-struct DashboardPage {
+pub(super) struct DashboardPage {
     layout: Layout,
     notice: Option<Notice>,
     name: String,
     executive: bool,
     form_token: String,
+    /// Cash in one form, for those who work at the counter.
+    counter: bool,
+    /// The key of the counter's form.
+    key: String,
+    counter_inputs: Vec<Input>,
     inputs: Vec<Input>,
     ssn: String,
     ssn_error: Option<&'static str>,
 }
 
 impl DashboardPage {
-    fn new(call: &Call) -> Self {
+    pub(super) fn new(call: &Call) -> Self {
         let layout = Layout::of(call);
-        let number = Input::digits("number", "Number", "A customer number or an account number");
+        let role = call.caller.as_ref().map(crate::session::Caller::role);
+        let counter = role.is_some_and(|role| Access::COUNTER.allows(role));
+        let hint = "A customer number, an account number or part of a name";
+        let what = Input { hint, ..Input::text("what", "Number or name", 50) };
+        let account = Input::digits("account", "Account number", "Nine digits");
         Self {
             notice: None,
             name: layout.who.as_ref().map(|who| who.name.clone()).unwrap_or_default(),
             executive: layout.is_executive(),
             form_token: layout.form_token(),
-            inputs: vec![Input { focus: true, ..number }],
+            counter,
+            key: form::new_key(),
+            counter_inputs: vec![
+                Input { focus: counter, ..account },
+                Input::money("amount", "Amount"),
+            ],
+            inputs: vec![Input { focus: !counter, ..what }],
             ssn: String::new(),
             ssn_error: None,
             layout,
+        }
+    }
+
+    /// The counter's form again, with what was typed and what is wrong with it.
+    pub(super) fn refused(call: &Call, key: &str, typed: &Fields, problem: &Problem) -> Handled {
+        let mut template = Self { key: key.to_owned(), ..Self::new(call) };
+        for input in &mut template.counter_inputs {
+            input.focus = false;
+        }
+        fill(&mut template.counter_inputs, typed, &problem.errors);
+        template.notice = Some(form::notice_of(problem));
+        page(problem.status, &template)
+    }
+
+    /// Puts what is wrong with a social security number beside it.
+    pub(super) fn fail_ssn(&mut self, typed: &str, error: &'static str) {
+        typed.clone_into(&mut self.ssn);
+        self.ssn_error = Some(error);
+    }
+
+    /// Puts what was looked for and why it was not found into the search.
+    pub(super) fn fail_search(&mut self, typed: &str, rule: &'static str) {
+        for input in &mut self.counter_inputs {
+            input.focus = false;
+        }
+        for input in &mut self.inputs {
+            typed.clone_into(&mut input.value);
+            input.error = Some(rule.to_owned());
+            input.focus = true;
         }
     }
 }
 
 async fn home(call: Call) -> Handled {
     page(StatusCode::OK, &DashboardPage::new(&call))
-}
-
-async fn find(call: Call) -> Handled {
-    let query = call.query();
-    let typed = query.get("number");
-    let customers = Access::CUSTOMERS.allows(call.caller()?.role());
-    let store = &call.server.store;
-    // Accounts are numbered above all customers, so one box is enough.
-    if let Ok(number) = AccountNumber::parse(typed) {
-        if store.account(number).await?.is_some() {
-            return Ok(see_other(&format!("/accounts/{number}")));
-        }
-    } else if let Ok(number) = CustomerNumber::parse(typed)
-        && store.customer(number).await?.is_some()
-    {
-        return Ok(see_other(&customer_path(number.get(), customers)));
-    }
-    let number = CustomerNumber::parse(typed).is_ok();
-    let mut template = DashboardPage::new(&call);
-    for input in &mut template.inputs {
-        input.value = typed.to_owned();
-        let rule = if number {
-            "belongs to no customer or account"
-        } else {
-            "must be a number of nine digits"
-        };
-        input.error = Some(rule.to_owned());
-    }
-    page(if number { StatusCode::NOT_FOUND } else { StatusCode::BAD_REQUEST }, &template)
-}
-
-/// By POST, so that the number is in no address, history or log.
-async fn find_by_ssn(call: Call) -> Handled {
-    let form = form::read(&call)?;
-    let typed = form.get("ssn");
-    let (status, error) = match Ssn::parse(typed) {
-        None => (StatusCode::BAD_REQUEST, "Social security number must be exactly 9 digits."),
-        Some(ssn) => match call.server.store.customer_by_ssn(ssn).await? {
-            Some(customer) => return Ok(see_other(&format!("/customers/{}", customer.number))),
-            None => (StatusCode::NOT_FOUND, "No customer has this social security number."),
-        },
-    };
-    let template = DashboardPage {
-        ssn: typed.to_owned(),
-        ssn_error: Some(error),
-        ..DashboardPage::new(&call)
-    };
-    page(status, &template)
 }

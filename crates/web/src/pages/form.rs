@@ -112,18 +112,31 @@ pub(super) struct ConfirmPage {
     pub(super) action: String,
     pub(super) hidden: Vec<(&'static str, String)>,
     pub(super) submit: &'static str,
+    /// Whether there is a form behind it that can be changed.
+    pub(super) edits: bool,
     pub(super) back: String,
 }
 
 impl FormPage {
     /// Shows it: as the answer to a problem if there is one.
     pub(super) fn show(self, problem: Option<&Problem>) -> Handled {
-        let mut response = page(problem.map_or(StatusCode::OK, |problem| problem.status), &self)?;
-        if let Some(problem) = problem {
-            problem.decorate(&mut response);
-        }
-        Ok(response)
+        answer(&self, problem)
     }
+}
+
+impl ConfirmPage {
+    /// Shows it: as the answer to a problem if there is one.
+    pub(super) fn show(self, problem: Option<&Problem>) -> Handled {
+        answer(&self, problem)
+    }
+}
+
+fn answer(template: &impl Template, problem: Option<&Problem>) -> Handled {
+    let mut response = page(problem.map_or(StatusCode::OK, |problem| problem.status), template)?;
+    if let Some(problem) = problem {
+        problem.decorate(&mut response);
+    }
+    Ok(response)
 }
 
 /// The hidden field that ties a form to its session.

@@ -1,5 +1,6 @@
 //! How money, times and rows look on pages.
 
+use crate::api::cursor::{self, List};
 use ledger::Balance;
 use store::{AccountView, Entry, UnixMs};
 
@@ -44,6 +45,8 @@ pub(super) struct AccountRow {
     pub(super) balance: String,
     pub(super) message: String,
     pub(super) when: String,
+    /// A page of the list with this row alone.
+    pub(super) refresh: String,
 }
 
 impl AccountRow {
@@ -56,6 +59,7 @@ impl AccountRow {
             kind: account.kind.as_str(),
             status: account.status.as_str(),
             balance: money(account.balance()),
+            refresh: cursor::row_path("/accounts", List::Accounts, account.number.get()),
             message: view.message,
             when: when(view.updated_at),
         }

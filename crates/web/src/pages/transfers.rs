@@ -1,15 +1,14 @@
 //! A transfer at the counter: from any account to any account; form, confirmation, result.
 
-use http::StatusCode;
 use ledger::operation::Description;
 use ledger::{AccountNumber, Amount, Balance, Leg, Operation, Request};
 use store::AccountView;
 
-use super::cash::{amount, description, result_path};
+use super::cash::{amount, description, holder, result_path};
 use super::form::{self, ConfirmPage, FormPage, Input, fill, notice_of, token_field};
 use super::layout::Layout;
+use super::see_other;
 use super::show::money;
-use super::{page, see_other};
 use crate::api::postings::post;
 use crate::call::Call;
 use crate::fields::Fields;
@@ -114,24 +113,30 @@ async fn submit(call: Call) -> Handled {
     match form.get("step") {
         "post" => {}
         "edit" => return show_form(&call, key.as_str(), &form, None),
-        _ => return confirm(&call, &asking, &form, None),
+        _ => return confirm(&call, &asking, &form, None).await,
     }
     let operation = Operation::new(key, Request::Transfer(asking.leg.clone()), call.actor()?);
     match post(&call, operation, Asked::Posting).await {
         Ok(posted) => Ok(see_other(&result_path(asking.leg.debit, &posted.decided))),
         // As for cash: the same key while it is not decided, a new one after a refusal.
         Err(problem) if problem.status.is_server_error() => {
-            confirm(&call, &asking, &form, Some(&problem))
+            confirm(&call, &asking, &form, Some(&problem)).await
         }
         Err(problem) => show_form(&call, &form::new_key(), &form, Some(&problem)),
     }
 }
 
-fn confirm(call: &Call, asking: &Asking, form: &Fields, problem: Option<&Problem>) -> Handled {
+async fn confirm(
+    call: &Call,
+    asking: &Asking,
+    form: &Fields,
+    problem: Option<&Problem>,
+) -> Handled {
     let Asking { leg, from, to } = asking;
+    let (from_holder, to_holder) = (holder(call, from).await?, holder(call, to).await?);
     let mut facts = vec![
-        ("From", describe(from)),
-        ("To", describe(to)),
+        ("From", describe(from, &from_holder)),
+        ("To", describe(to, &to_holder)),
         ("Amount", sum(leg.amount)),
         ("Balance before", money(from.account.balance())),
         ("Balance afterwards", after(from, leg.amount)),
@@ -141,7 +146,7 @@ fn confirm(call: &Call, asking: &Asking, form: &Fields, problem: Option<&Problem
     }
     let layout = Layout::of(call);
     let carried = [form::KEY, "from", "to", "amount", "description"];
-    let template = ConfirmPage {
+    ConfirmPage {
         notice: problem.map(notice_of),
         title: "Transfer: please confirm".to_owned(),
         facts,
@@ -150,19 +155,15 @@ fn confirm(call: &Call, asking: &Asking, form: &Fields, problem: Option<&Problem
             .chain(carried.map(|name| (name, form.get(name).to_owned())))
             .collect(),
         submit: "Confirm the transfer",
+        edits: true,
         back: format!("/accounts/{}", leg.debit),
         layout,
-    };
-    let mut response = page(problem.map_or(StatusCode::OK, |problem| problem.status), &template)?;
-    if let Some(problem) = problem {
-        problem.decorate(&mut response);
     }
-    Ok(response)
+    .show(problem)
 }
 
-fn describe(view: &AccountView) -> String {
-    let account = &view.account;
-    format!("{} ({}, customer {})", account.number, account.kind.as_str(), account.customer)
+fn describe(view: &AccountView, holder: &str) -> String {
+    format!("{} ({}) of {holder}", view.account.number, view.account.kind.as_str())
 }
 
 fn sum(amount: Amount) -> String {

@@ -42,24 +42,37 @@ pub(crate) fn title(refusal: Refusal) -> String {
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
-/// What to tell the customer who stands at the counter.
+/// What to tell the customer who stands at the counter, and what to do next.
 pub(crate) const fn advice(refusal: Refusal) -> &'static str {
     match refusal {
         Refusal::AccountUnknown => "Check the account number with the customer.",
-        Refusal::AccountClosed => "An executive can reactivate the account.",
-        Refusal::CustomerDeactivated => {
-            "Nothing moves on this customer's accounts until an executive activates the customer."
+        Refusal::AccountClosed => {
+            "Tell the customer that this account is closed. An executive can reactivate it."
         }
-        Refusal::InsufficientFunds => "Offer a smaller amount; the available sum is shown above.",
+        Refusal::CustomerDeactivated => {
+            "Tell the customer that the accounts are blocked for now. Nothing moves on this \
+             customer's accounts until an executive activates the customer."
+        }
+        Refusal::InsufficientFunds => {
+            "Tell the customer that there is not enough money for this. Offer a smaller amount; \
+             the available sum is shown above."
+        }
         Refusal::CurrencyMismatch => "Use the currency in which the account is kept.",
         Refusal::SameAccount => "Choose another account to transfer to.",
-        Refusal::BooksFull => "Call the operations desk.",
+        Refusal::BooksFull => {
+            "Tell the customer that the bank has to look into this. Call the operations desk."
+        }
         Refusal::CustomerUnknown => "Check the customer number.",
         Refusal::AccountKindTaken => {
             "A customer has at most one open account of each kind: use the one that is there."
         }
-        Refusal::BalanceNotZero => "Withdraw or transfer the whole balance first.",
-        Refusal::HoldsOpen => "Wait until the holds are settled.",
+        Refusal::BalanceNotZero => {
+            "Ask the customer where the money should go. Withdraw or transfer the whole balance \
+             first."
+        }
+        Refusal::HoldsOpen => {
+            "Tell the customer that sums are still reserved. Wait until the holds are settled."
+        }
         Refusal::AccountOpen => "There is nothing to do.",
         Refusal::CustomerActive => "There is nothing to do.",
         Refusal::SsnTaken => "Find the customer by this social security number instead.",

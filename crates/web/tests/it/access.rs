@@ -50,8 +50,8 @@ fn is_refused(answer: &Answer, signed_in: bool, api: bool) -> bool {
 }
 
 /// Reads that do not answer 200 to an empty query.
-const READS_THAT_NEED_MORE: [(&str, u16); 3] =
-    [("/find", 400), ("/accounts/{number}/receipt", 400), ("/sign-in", 303)];
+const READS_THAT_NEED_MORE: [(&str, u16); 2] =
+    [("/accounts/{number}/receipt", 400), ("/sign-in", 303)];
 
 #[tokio::test]
 async fn exactly_those_whom_its_rule_names_get_into_a_route() {

@@ -189,10 +189,6 @@ async fn an_executive_adds_a_customer_and_opens_an_account() {
     let close = [("form_token", &*token)];
     let close = submit(&bank, who, "/accounts/360110000/close", &close).await.expect(422);
     assert!(close.text.contains("Withdraw or transfer the whole balance first"));
-    let find = get(&bank, &bank.teller, "/find?number=110110000").await.expect(303);
-    assert_eq!(find.header("location"), "/accounts?customer=110110000");
-    get(&bank, &bank.teller, "/find?number=110110009").await.expect(404);
-    get(&bank, &bank.teller, "/find?number=x").await.expect(400);
 }
 
 #[tokio::test]
@@ -207,4 +203,102 @@ async fn assets_are_cached_by_their_hash() {
     let again = bank.get("/assets/ballast.css").header("if-none-match", &tag).send().await;
     again.expect(304);
     bank.get("/assets/none.css").send().await.expect(404);
+}
+
+#[tokio::test]
+async fn customers_are_found_by_number_and_by_part_of_a_name() {
+    let bank = Bank::open().await;
+    let account = bank.account("012345678", "0").await;
+    let home = get(&bank, &bank.teller, "/").await.expect(200);
+    let token = hidden(&home, "form_token");
+    let find = async |what| {
+        submit(&bank, &bank.teller, "/find", &[("form_token", &*token), ("what", what)]).await
+    };
+    for what in ["110110000", "lovelace", "DA LOV"] {
+        let found = find(what).await.expect(303);
+        assert_eq!(found.header("location"), "/accounts?customer=110110000", "{what}");
+    }
+    assert_eq!(find(&account).await.expect(303).header("location"), format!("/accounts/{account}"));
+    for (what, status, rule) in [
+        ("110110009", 404, "belongs to no customer or account"),
+        ("Babbage", 404, "is in no customer&#39;s name"),
+        ("x", 400, "at least two letters of a name"),
+        ("", 400, "at least two letters of a name"),
+        ("%_", 400, "at least two letters of a name"),
+    ] {
+        let missed = find(what).await.expect(status);
+        assert!(missed.text.contains(rule), "{what}: {}", missed.text);
+        assert!(missed.text.contains(&format!("value=\"{what}\"")), "{what} is kept");
+    }
+    for ssn in 1..=21 {
+        bank.customer(&format!("{ssn:09}")).await;
+    }
+    let first = find("ada").await.expect(200);
+    assert_eq!(first.text.matches("Ada Lovelace").count(), 20);
+    let cursor = hidden(&first, "cursor");
+    let fields = [("form_token", &*token), ("what", "ada"), ("cursor", &*cursor)];
+    let second = submit(&bank, &bank.teller, "/find", &fields).await.expect(200);
+    assert_eq!(second.text.matches("Ada Lovelace").count(), 2);
+    assert!(!second.text.contains("Next page"));
+}
+
+#[tokio::test]
+async fn the_counter_goes_from_the_home_page_to_a_confirmation() {
+    let bank = Bank::open().await;
+    let account = bank.account("012345678", "10.00").await;
+    let home = get(&bank, &bank.teller, "/").await.expect(200);
+    let (token, key) = (hidden(&home, "form_token"), hidden(&home, "key"));
+    let start = async |account, amount, kind| {
+        let fields = [
+            ("form_token", &*token),
+            ("key", &*key),
+            ("account", account),
+            ("amount", amount),
+            ("kind", kind),
+        ];
+        submit(&bank, &bank.teller, "/counter", &fields).await
+    };
+    for (number, amount, rule) in [
+        ("360119999", "1", "Account number does not exist"),
+        ("x", "1", "Account number must be"),
+        (&*account, "1_000", "Amount must"),
+        (&*account, "", "Amount must"),
+    ] {
+        let wrong = start(number, amount, "deposit").await.expect(400);
+        assert!(wrong.text.contains(rule), "{rule}: {}", wrong.text);
+        assert!(wrong.text.contains(&format!("value=\"{number}\"")), "{number} is kept");
+        assert_eq!(hidden(&wrong, "key"), key);
+    }
+    let confirm = start(&account, "65.88", "deposit").await.expect(200);
+    for part in ["Ada Lovelace, 110110000", &account, "65.88 USD", "75.88 USD"] {
+        assert!(confirm.text.contains(part), "{part}: {}", confirm.text);
+    }
+    assert_eq!(bank.balance(&account).await, "10.00", "nothing moves before it is confirmed");
+    let path = format!("/accounts/{account}/deposit");
+    let fields = [("form_token", &*token), ("key", &*key), ("amount", "65.88"), ("step", "post")];
+    for _ in 0..2 {
+        submit(&bank, &bank.teller, &path, &fields).await.expect(303);
+    }
+    assert_eq!(bank.balance(&account).await, "75.88");
+    let out = start(&account, "1", "withdraw").await.expect(200);
+    assert!(out.text.contains("Confirm the withdrawal"));
+}
+
+#[tokio::test]
+async fn closing_and_deactivating_ask_first() {
+    let bank = Bank::open().await;
+    let account = bank.account("012345678", "0").await;
+    let who = &bank.executive;
+    let paths = [format!("/accounts/{account}"), "/customers/110110000".to_owned()];
+    for (path, end) in paths.iter().zip(["close", "deactivate"]) {
+        let ask = get(&bank, who, &format!("{path}/{end}")).await.expect(200);
+        assert!(ask.text.contains("Ada Lovelace"), "{}", ask.text);
+        let token = hidden(&ask, "form_token");
+        let page = get(&bank, who, path).await.expect(200);
+        assert!(page.text.contains("badge open") || page.text.contains("badge active"));
+        let fields = [("form_token", &*token)];
+        submit(&bank, who, &format!("{path}/{end}"), &fields).await.expect(303);
+    }
+    let page = get(&bank, who, "/customers/110110000").await.expect(200);
+    assert!(page.text.contains("badge deactivated") && page.text.contains("badge closed"));
 }

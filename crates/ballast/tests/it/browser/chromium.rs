@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use fantoccini::actions::{InputSource as _, KeyAction, KeyActions};
 use fantoccini::elements::Element;
 use fantoccini::{Client, ClientBuilder, Locator};
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -21,7 +22,7 @@ pub(crate) struct Browser {
 }
 
 /// What a page is looked at with.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Device {
     Desk,
     /// 360 x 800 CSS pixels, the commonest size of a phone.
@@ -97,6 +98,25 @@ impl Browser {
         let button = self.find("form[action='/sign-out'] button").await;
         button.click().await.unwrap();
         self.wait_for("Sign in").await;
+    }
+
+    /// Presses and releases keys, one after the other, wherever the focus is.
+    pub(crate) async fn press(&self, keys: &[char]) {
+        let mut actions = KeyActions::new("keyboard".to_owned());
+        for value in keys.iter().copied() {
+            actions = actions.then(KeyAction::Down { value }).then(KeyAction::Up { value });
+        }
+        self.client.perform_actions(actions).await.unwrap();
+    }
+
+    /// Presses a key while another is held.
+    pub(crate) async fn press_with(&self, held: char, value: char) {
+        let actions = KeyActions::new("keyboard".to_owned())
+            .then(KeyAction::Down { value: held })
+            .then(KeyAction::Down { value })
+            .then(KeyAction::Up { value })
+            .then(KeyAction::Up { value: held });
+        self.client.perform_actions(actions).await.unwrap();
     }
 
     /// Replaces what stands in a field.
@@ -199,7 +219,7 @@ impl Browser {
         self.client.execute(&format!("return {expression}"), Vec::new()).await.unwrap()
     }
 
-    async fn is_there(&self, selector: &str) -> bool {
+    pub(crate) async fn is_there(&self, selector: &str) -> bool {
         self.client.find(Locator::Css(selector)).await.is_ok()
     }
 
