@@ -10,12 +10,11 @@ help_of "$@"
 need aws awscli
 use_role deploy
 aws_region=$(aws_region "$1")
-project=$(topology .project)
 end=$((SECONDS + $(topology .rollout.bake_seconds)))
 say "watching the alarms of $1 for $(topology .rollout.bake_seconds) s"
 while true; do
     ringing=$(aws cloudwatch describe-alarms --region "$aws_region" --state-value ALARM \
-        --alarm-name-prefix "$project-" --query 'MetricAlarms[].AlarmName' --output text)
+        --alarm-name-prefix "$(alarm_prefix)" --query 'MetricAlarms[].AlarmName' --output text)
     [ -z "$ringing" ] || fail "alarms ring in $1: $ringing"
     [ "$SECONDS" -lt "$end" ] || break
     sleep 10

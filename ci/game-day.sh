@@ -17,8 +17,10 @@ case "${1:-}" in
         trap '"$ballast" down --data "$data" >/dev/null 2>&1 || true; rm -rf "$data"' EXIT
         "$ballast" up --data "$data" --port 0 --detach >/dev/null
         ci/smoke.sh --data "$data"
-        for fault in "kill applicationServer01-east" "kill us-east-1a --stay-down" \
-            "kill east --stay-down"; do
+        region=$(regions_with_role primary)
+        zone=$(topology '.regions[] | select(.role == "primary") | .zones[0].name')
+        for fault in "kill $(groups_of "$region" | head -n 1)" "kill $zone --stay-down" \
+            "kill $region --stay-down"; do
             say "fault: $fault"
             # shellcheck disable=SC2086 # the fault is words
             "$ballast" fault --data "$data" $fault
@@ -37,7 +39,7 @@ case "${1:-}" in
             || fail "this is not the staging account; a game day is never held in production"
         aws_region=$(aws_region "$2")
         group=$(groups_of "$2" | head -n 1)
-        ci/smoke.sh --secret "$(topology .project)/smoke"
+        ci/smoke.sh --secret "$(secret_name smoke)"
         for server in $(aws autoscaling describe-auto-scaling-groups --region "$aws_region" \
             --auto-scaling-group-names "$group" --output text \
             --query 'AutoScalingGroups[0].Instances[].InstanceId'); do
@@ -45,7 +47,7 @@ case "${1:-}" in
             change aws ec2 terminate-instances --region "$aws_region" --instance-ids "$server" \
                 >/dev/null
         done
-        ci/smoke.sh --secret "$(topology .project)/smoke" --patience 60
+        ci/smoke.sh --secret "$(secret_name smoke)" --patience 60
         ;;
     *) usage_error "local or staging is needed" ;;
 esac

@@ -38,13 +38,15 @@ change() {
     fi
 }
 
-# Roles come from the agent's instance role through its two profiles; keys are refused, because a
-# key outlives the build.
+# Roles come from the agent's instance role through its profiles; keys are refused, because a key
+# outlives the build. A person at another machine names the role that people have: BALLAST_ROLE.
 use_role() {
     if [ -n "${AWS_ACCESS_KEY_ID:-}${AWS_SECRET_ACCESS_KEY:-}" ]; then
         fail "AWS keys are in the environment; the pipeline works with instance roles only"
     fi
-    export AWS_PROFILE="ballast-$1"
+    # What only people do they do as themselves, with all that it calls.
+    [ "$1" != operate ] || export BALLAST_ROLE=operate
+    export AWS_PROFILE="ballast-${BALLAST_ROLE:-$1}"
 }
 
 # A root's providers are those of its lock file; without one, say so: nothing pins their checksums.
@@ -77,6 +79,16 @@ groups_of() {
         | "applicationServer" + (if .key < 9 then "0" else "" end) + (.key + 1 | tostring)
         + "-" + $key' "${BALLAST_TOPOLOGY:-topology.json}"
 }
+
+# Names that infra/modules/naming gives. No script makes one up: ci/names.sh lists what these say,
+# and a check holds it against what the roots make.
+role_name() { printf '%s-%s' "$(topology .project)" "$1"; }
+secret_name() { printf '%s/%s' "$(topology .project)" "$1"; }
+database_of() { printf '%s-database-%s' "$(topology .project)" "$1"; }
+restore_test() { printf '%s-restore-test-%s' "$(topology .project)" "$1"; }
+balancer_of() { printf 'ALB-%s' "$1"; }
+alarm_topic() { printf '%s-alarms-%s' "$(topology .project)" "$1"; }
+alarm_prefix() { printf '%s-' "$(topology .project)"; }
 
 account() { aws sts get-caller-identity --query Account --output text; }
 

@@ -12,6 +12,6 @@ use_role deploy
 region=$(regions_with_role primary)
 aws_region=$(aws_region "$region")
 change aws sns publish --region "$aws_region" --subject "${1:0:99}" \
-    --topic-arn "arn:aws:sns:$aws_region:$(account):$(topology .project)-alarms-$region" \
+    --topic-arn "arn:aws:sns:$aws_region:$(account):$(alarm_topic "$region")" \
     --message "$1
 ${BUILD_URL:-no build}" >/dev/null

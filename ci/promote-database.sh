@@ -4,7 +4,8 @@
 # usage: ci/promote-database.sh OLD_REGION NEW_REGION --i-know-that-the-replica-lags
 # Fencing: every rule that lets someone into the old database's security group is removed. If the
 # old region cannot be asked, the command stops, unless BALLAST_OLD_REGION_IS_GONE=1 says that a
-# person knows that nobody can write there. Reconcile afterwards: docs/runbooks.
+# person knows that nobody can write there. Reconcile afterwards: docs/runbooks. A command that
+# ended half way can be run again.
 # shellcheck source=ci/lib.sh
 . "$(dirname "$0")/lib.sh"
 help_of "$@"
@@ -13,54 +14,81 @@ help_of "$@"
     || usage_error "two regions and --i-know-that-the-replica-lags are needed"
 [ "$1" != "$2" ] || usage_error "the regions are the same"
 need aws awscli
-use_role deploy
+need jq jq
+use_role operate
 old=$(aws_region "$1")
 new=$(aws_region "$2")
-project=$(topology .project)
-source_of() {
-    aws rds describe-db-instances --region "$new" --output text \
-        --db-instance-identifier "$project-database-$2" \
-        --query 'DBInstances[0].ReadReplicaSourceDBInstanceIdentifier'
-}
-source=$(source_of "$@")
-[ "$source" != None ] || fail "$project-database-$2 is no replica; was it promoted already?"
+old_database=$(database_of "$1")
+new_database=$(database_of "$2")
 
-if group=$(aws rds describe-db-instances --region "$old" --output text \
-    --db-instance-identifier "$project-database-$1" \
-    --query 'DBInstances[0].VpcSecurityGroups[0].VpcSecurityGroupId'); then
+# of_database AWS_REGION DATABASE QUERY: one value of what RDS says of a database.
+of_database() {
+    aws rds describe-db-instances --region "$1" --db-instance-identifier "$2" --output text \
+        --query "DBInstances[0].$3"
+}
+
+# Nobody gets in any more; connections that stand outlive the rules, so a restart ends them.
+fence() {
+    local group rules
+    group=$(of_database "$old" "$old_database" 'VpcSecurityGroups[0].VpcSecurityGroupId') || return
     rules=$(aws ec2 describe-security-group-rules --region "$old" --output text \
         --filters "Name=group-id,Values=$group" \
-        --query 'SecurityGroupRules[?!IsEgress].SecurityGroupRuleId')
+        --query 'SecurityGroupRules[?!IsEgress].SecurityGroupRuleId') || return
     if [ -n "$rules" ]; then
-        say "fencing $project-database-$1: nobody gets in any more"
+        say "fencing $old_database: nobody gets in any more"
         # shellcheck disable=SC2086 # the ids are words
         change aws ec2 revoke-security-group-ingress --region "$old" --group-id "$group" \
-            --security-group-rule-ids $rules >/dev/null
+            --security-group-rule-ids $rules >/dev/null || return
     fi
-    # Connections that stand outlive the rules; a restart ends them.
-    change aws rds reboot-db-instance --region "$old" \
-        --db-instance-identifier "$project-database-$1" >/dev/null
+    change aws rds reboot-db-instance --region "$old" --db-instance-identifier "$old_database" \
+        >/dev/null || return
     [ "${BALLAST_DRY_RUN:-}" = 1 ] || aws rds wait db-instance-available --region "$old" \
-        --db-instance-identifier "$project-database-$1"
-elif [ "${BALLAST_OLD_REGION_IS_GONE:-}" != 1 ]; then
-    fail "$old cannot be asked, so $project-database-$1 is not fenced; nothing was promoted"
+        --db-instance-identifier "$old_database"
+}
+
+# Both words are needed: it says "available" until the promotion has begun.
+is_promoted() {
+    local state
+    state=$(of_database "$new" "$new_database" \
+        '[ReadReplicaSourceDBInstanceIdentifier, DBInstanceStatus]') || return
+    [[ "$state" =~ ^None[[:space:]]+available$ ]]
+}
+
+if fence; then
+    is_gone=no
+elif [ "${BALLAST_OLD_REGION_IS_GONE:-}" = 1 ]; then
+    is_gone=yes
+    say "$old cannot be asked; a person says that nobody writes there"
+else
+    fail "$old cannot be asked, so $old_database is not fenced; nothing was promoted"
 fi
-say "promoting $project-database-$2"
-change aws rds promote-read-replica --region "$new" \
-    --db-instance-identifier "$project-database-$2" >/dev/null
-[ "${BALLAST_DRY_RUN:-}" = 1 ] || aws rds wait db-instance-available --region "$new" \
-    --db-instance-identifier "$project-database-$2"
-address=$(aws rds describe-db-instances --region "$new" --output text \
-    --db-instance-identifier "$project-database-$2" --query 'DBInstances[0].Endpoint.Address')
+
+if is_promoted; then
+    say "$new_database is promoted already"
+else
+    say "promoting $new_database"
+    change aws rds promote-read-replica --region "$new" \
+        --db-instance-identifier "$new_database" >/dev/null
+    deadline=$((SECONDS + 1800))
+    until [ "${BALLAST_DRY_RUN:-}" = 1 ] || is_promoted; do
+        [ "$SECONDS" -lt "$deadline" ] || fail "$new_database is still a replica after half an hour"
+        sleep 10
+    done
+fi
+address=$(of_database "$new" "$new_database" Endpoint.Address)
 secret=$(mktemp)
-chmod 600 "$secret"
 trap 'rm -f "$secret"' EXIT
-aws secretsmanager get-secret-value --region "$new" --secret-id "$project/application" \
+# A promoted replica stands in one zone until it is Multi-AZ, and receipts say so.
+aws secretsmanager get-secret-value --region "$new" --secret-id "$(secret_name application)" \
     --output text --query SecretString \
-    | jq -c --arg host "$address" '.database |= sub("@[^/]+/"; "@\($host)/")' >"$secret"
-# The secret of the new region no longer follows the old region's.
+    | jq -ce --arg host "$address" '.database |= sub("@[^/]+/"; "@\($host)/")
+        | .durability = "machine"' >"$secret"
+# The new region's secret no longer follows the old region's, and both lead to the new database.
 change aws secretsmanager stop-replication-to-replica --region "$new" \
-    --secret-id "$project/application" >/dev/null || say "the secret is no replica"
-change aws secretsmanager put-secret-value --region "$new" --secret-id "$project/application" \
-    --secret-string "file://$secret" >/dev/null
-say "$project-database-$2 is the database of $2; the servers of $2 take it at their restart"
+    --secret-id "$(secret_name application)" >/dev/null || say "the secret is no replica"
+for region in "$new" "$old"; do
+    [ "$region:$is_gone" != "$old:yes" ] || continue
+    change aws secretsmanager put-secret-value --region "$region" \
+        --secret-id "$(secret_name application)" --secret-string "file://$secret" >/dev/null
+done
+say "$new_database is the database; servers take it at their restart"

@@ -22,20 +22,23 @@ case "${1:-}" in
         use_role deploy
         region=$(regions_with_role primary)
         aws_region=$(aws_region "$region")
-        database="$(topology .project)-database-$region"
-        restored="$(topology .project)-restore-test-$(date -u +%Y%m%d)"
+        database=$(database_of "$region")
+        restored=$(restore_test "$(date -u +%Y%m%d)")
         # shellcheck disable=SC2016 # the quotes are those of AWS's query language
         snapshot=$(aws rds describe-db-snapshots --region "$aws_region" \
             --db-instance-identifier "$database" --output text --query \
             'sort_by(DBSnapshots[?Status==`available`], &SnapshotCreateTime)[-1].DBSnapshotIdentifier')
         [ "$snapshot" != None ] || fail "$database has no snapshot"
         say "restoring $snapshot as $restored"
-        read -r subnets groups < <(aws rds describe-db-instances --region "$aws_region" \
+        read -r subnets groups parameters < <(aws rds describe-db-instances --region "$aws_region" \
             --db-instance-identifier "$database" --output text --query \
-            'DBInstances[0].[DBSubnetGroup.DBSubnetGroupName, VpcSecurityGroups[0].VpcSecurityGroupId]')
+            'DBInstances[0].[DBSubnetGroup.DBSubnetGroupName,
+            VpcSecurityGroups[0].VpcSecurityGroupId, DBParameterGroups[0].DBParameterGroupName]')
+        [ -n "$parameters" ] || fail "there is no database $database"
         change aws rds restore-db-instance-from-db-snapshot --region "$aws_region" \
             --db-instance-identifier "$restored" --db-snapshot-identifier "$snapshot" \
             --db-subnet-group-name "$subnets" --vpc-security-group-ids "$groups" \
+            --db-parameter-group-name "$parameters" \
             --no-publicly-accessible --no-multi-az --no-deletion-protection >/dev/null
         [ "${BALLAST_DRY_RUN:-}" != 1 ] || exit 0
         remove() {

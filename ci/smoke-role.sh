@@ -14,11 +14,11 @@ case "${1:-}" in
         use_role deploy
         for region in $(regions_with_role standby); do
             balancer=$(aws elbv2 describe-load-balancers --region "$(aws_region "$region")" \
-                --names "ALB-$region" --query 'LoadBalancers[0].DNSName' --output text)
+                --names "$(balancer_of "$region")" --query 'LoadBalancers[0].DNSName' --output text)
             ci/smoke.sh --url "${BALLAST_URL:?is the https address of the bank}" \
                 --connect "$balancer" --read-only
         done
         ;;
-    primary) ci/smoke.sh --secret "$(topology .project)/smoke" --patience 60 ;;
+    primary) ci/smoke.sh --secret "$(secret_name smoke)" --patience 60 ;;
     *) usage_error "standby or primary is needed" ;;
 esac

@@ -83,13 +83,23 @@ resource "aws_kms_alias" "data" {
   target_key_id = local.key_arns[each.value.aws_region]
 }
 
-# The place of the database's address and login. A person puts the value; Terraform never sees it.
-resource "aws_secretsmanager_secret" "application" {
+# The places of what servers need (ci/rotate-secrets.sh puts the value) and of what the pipeline's
+# smoke test needs: the bank's address, a teller's token, two accounts. Terraform never sees a value.
+locals {
+  secrets = {
+    application = { name = local.names.secret, description = "Database, login and keys, for servers" }
+    smoke       = { name = local.names.smoke_secret, description = "Address, token and accounts of the smoke test" }
+  }
+}
+
+resource "aws_secretsmanager_secret" "this" {
+  #checkov:skip=CKV2_AWS_57:Servers read it when they start, so ci/rotate-secrets.sh rotates it and restarts them
+  for_each = local.secrets
   provider = aws.home
 
   region                  = local.home.aws_region
-  name                    = local.names.secret
-  description             = "Address and login of the database, for servers"
+  name                    = each.value.name
+  description             = each.value.description
   kms_key_id              = aws_kms_key.data.arn
   recovery_window_in_days = 30
 

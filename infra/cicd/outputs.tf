@@ -3,6 +3,11 @@ output "roles" {
   value       = { for key, role in aws_iam_role.pipeline : key => role.arn }
 }
 
+output "operate_role" {
+  description = "The role that people become, with a second factor; jenkins/operator-aws-config has its profile."
+  value       = aws_iam_role.operate.arn
+}
+
 output "controller" {
   description = "The controller: `aws ssm start-session --target …`."
   value       = aws_instance.this["controller"].id

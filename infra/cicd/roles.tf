@@ -1,5 +1,6 @@
 # Rights come from the machines' roles; there are no keys. The deploying agent's own role can only
-# become one of two others: `plan` reads, `deploy` changes. The other machines can become neither.
+# become one of two others: `plan` reads, `deploy` changes. The other machines can become neither. A
+# third, `operate`, is for people: what the runbooks do, and nothing that Terraform does.
 
 resource "aws_iam_role" "machine" {
   for_each = local.machines
@@ -61,6 +62,12 @@ locals {
     deploy = { name = local.names.deploy_role, policy = "arn:aws:iam::aws:policy/PowerUserAccess" }
   }
   state_arn = "arn:aws:s3:::${module.naming.bucket_prefixes.state}-${local.account}"
+
+  # In every region, with the six letters that Secrets Manager adds to a name.
+  secret_arns = {
+    for key, name in { application = local.names.secret, smoke = local.names.smoke_secret } :
+    key => "arn:aws:secretsmanager:*:${local.account}:secret:${name}-*"
+  }
 }
 
 resource "aws_iam_role" "pipeline" {
@@ -103,7 +110,8 @@ resource "aws_iam_role_policy" "plan" {
   })
 }
 
-# Roles of the bank's own machines, by name; nothing that could widen the pipeline's own rights.
+# Roles of the bank's own machines, by name; nothing that could widen the pipeline's own rights. Of the
+# secrets' values it reads the smoke test's alone.
 resource "aws_iam_role_policy" "deploy" {
   provider = aws.home
 
@@ -129,7 +137,88 @@ resource "aws_iam_role_policy" "deploy" {
           ]
         ])
       },
-      { Sid = "NoSecrets", Effect = "Deny", Action = "secretsmanager:GetSecretValue", Resource = "*" },
+      { Sid = "NoSecrets", Effect = "Deny", Action = "secretsmanager:GetSecretValue", NotResource = local.secret_arns.smoke },
+    ]
+  })
+}
+
+# People come with a second factor, for an hour: docs/runbooks as they stand, and no more.
+resource "aws_iam_role" "operate" {
+  provider = aws.home
+
+  name                 = local.names.operate_role
+  max_session_duration = 3600
+  assume_role_policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Effect    = "Allow"
+      Action    = "sts:AssumeRole"
+      Principal = { AWS = "arn:aws:iam::${local.account}:root" }
+      Condition = { Bool = { "aws:MultiFactorAuthPresent" = "true" } }
+    }]
+  })
+}
+
+resource "aws_iam_role_policy" "operate" {
+  provider = aws.home
+
+  name = local.names.operate_role
+  role = aws_iam_role.operate.id
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [
+      {
+        Sid    = "Look"
+        Effect = "Allow"
+        Action = [
+          "autoscaling:Describe*", "cloudwatch:DescribeAlarms", "ec2:DescribeSecurityGroupRules",
+          "elasticloadbalancing:Describe*", "rds:Describe*", "ssm:GetCommandInvocation", "ssm:ListCommandInvocations",
+        ]
+        Resource = "*"
+      },
+      {
+        Sid      = "Groups"
+        Effect   = "Allow"
+        Action   = ["autoscaling:StartInstanceRefresh", "autoscaling:RollbackInstanceRefresh"]
+        Resource = "arn:aws:autoscaling:*:${local.account}:autoScalingGroup:*:autoScalingGroupName/applicationServer*"
+      },
+      {
+        Sid      = "Database"
+        Effect   = "Allow"
+        Action   = ["rds:ModifyDBInstance", "rds:PromoteReadReplica", "rds:RebootDBInstance"]
+        Resource = "arn:aws:rds:*:${local.account}:db:${module.topology.topology.project}-*"
+      },
+      {
+        Sid       = "Fence"
+        Effect    = "Allow"
+        Action    = "ec2:RevokeSecurityGroupIngress"
+        Resource  = "arn:aws:ec2:*:${local.account}:security-group/*"
+        Condition = { StringEquals = { "aws:ResourceTag/Name" = local.names.database_group } }
+      },
+      {
+        Sid      = "FenceRules"
+        Effect   = "Allow"
+        Action   = "ec2:RevokeSecurityGroupIngress"
+        Resource = "arn:aws:ec2:*:${local.account}:security-group-rule/*"
+      },
+      {
+        Sid      = "Secrets"
+        Effect   = "Allow"
+        Action   = ["secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue", "secretsmanager:StopReplicationToReplica"]
+        Resource = values(local.secret_arns)
+      },
+      { Sid = "Key", Effect = "Allow", Action = ["kms:Decrypt", "kms:GenerateDataKey"], Resource = "arn:aws:kms:*:${local.account}:key/*" },
+      { Sid = "Promoted", Effect = "Allow", Action = "s3:GetObject", Resource = "arn:aws:s3:::${module.naming.bucket_prefixes.artifact}-${local.account}-*/releases/current.json" },
+      {
+        Sid      = "Servers"
+        Effect   = "Allow"
+        Action   = "ssm:SendCommand"
+        Resource = "arn:aws:ec2:*:${local.account}:instance/*"
+        Condition = {
+          StringLike = { "ssm:resourceTag/Name" = "applicationServer*" }
+        }
+      },
+      { Sid = "Commands", Effect = "Allow", Action = "ssm:SendCommand", Resource = "arn:aws:ssm:*::document/AWS-RunShellScript" },
     ]
   })
 }

@@ -6,6 +6,9 @@
 // that run with the same checksum, on main, after green tests; and each mutation of the pipeline at
 // the end of this file was noticed. Not here: Jenkins itself, its plugins, its sandbox.
 //
+// The three jobs that run by the clock are run in the same way, each well, failing, and with what it is
+// there to find.
+//
 // usage: groovy harness.groovy REPOSITORY [EDIT]      with EDIT only the edits so called
 
 class Refused extends RuntimeException { Refused() { super('a person said no') } }
@@ -81,6 +84,7 @@ class Reader {
 class Run {
     File source, folder
     String branch = 'main', failAt, tamper, plan = 'updates'
+    String stagingAccount = '123456789012'
     boolean refuse, withoutTests
     String result = 'SUCCESS'
     List<String> commands = []
@@ -199,7 +203,8 @@ class Steps {
         def variables = [EVENTS: run.events.path, PATH: "$stubs:${System.getenv('PATH')}",
             BRANCH_NAME: run.branch, GIT_COMMIT: 'c0ffee', STUB_PLAN: run.plan,
             BALLAST_STATE_BUCKET: 'state', BALLAST_STATE_REGION: 'us-east-1',
-            BALLAST_SITE_TFVARS: 'site.tfvars', BALLAST_URL: 'https://bank.example'] + run.env
+            BALLAST_SITE_TFVARS: 'site.tfvars', BALLAST_URL: 'https://bank.example',
+            BALLAST_STAGING_ACCOUNT: run.stagingAccount] + run.env
         def (int code, String out, String err) = Shell.run(['bash', '-c', command], run.workspace(), variables)
         if (code == 0 && command == run.failAt) { code = 1 }
         if (command == 'ci/migrate.sh' && run.tamper == 'after the migration') {
@@ -372,6 +377,55 @@ class Checks {
     }
 }
 
+/** The jobs that run by the clock: each does its one thing on the deploy agent, and tells people. */
+class Scheduled {
+    static final Map<String, String> JOBS = [drift: 'ci/drift.sh',
+        'game-day': 'ci/game-day.sh staging east', 'restore-test': 'ci/restore-test.sh rds']
+    File repository, source, scratch
+    int runs = 0
+
+    Run run(String text, Map settings = [:]) {
+        def run = new Run([source: source, folder: new File(scratch, "run-${runs++}")] + settings)
+        run.start(text)
+        Checks.must(Checks.applied(run).empty, 'a job by the clock applied something')
+        Checks.must(run.lines().findAll { it.startsWith('sh ') }.every { it.startsWith('sh deploy ') },
+            'a job by the clock runs elsewhere than on the deploy agent')
+        run
+    }
+
+    void all() {
+        String clocks = new File(repository, 'infra/cicd/jenkins/jobs.groovy').text
+        JOBS.each { name, command ->
+            Checks.must(clocks.contains("['$name', 'H "), "no clock starts $name")
+            check(name, command, new File(repository, "ci/${name}.Jenkinsfile").text)
+        }
+    }
+
+    void check(String name, String command, String text) {
+        String told = "ci/notify.sh '$name: FAILURE'"
+        def good = run(text)
+        Checks.must(good.result == 'SUCCESS' && good.commands == [command],
+            "$name ends as $good.result after ${good.commands}: ${good.lines()}")
+        def failing = [[failAt: command]]
+        if (name == 'drift') { failing << [plan: 'differs'] << [plan: 'fails'] }
+        if (name == 'game-day') { failing << [stagingAccount: '999999999999'] }
+        if (name == 'restore-test') { failing << [plan: 'broken books'] }
+        failing.each { settings ->
+            def run = run(text, settings)
+            Checks.must(run.result == 'FAILURE' && run.commands == [command, told],
+                "$name with $settings ends as $run.result after ${run.commands}")
+            if (name == 'game-day' && settings.stagingAccount) {
+                Checks.must(!run.lines().any { it.contains('terminate-instances') },
+                    'a game day was held in production')
+            }
+            if (name == 'restore-test') {
+                Checks.must(run.lines().any { it.contains('delete-db-instance') },
+                    'the restored database was left behind')
+            }
+        }
+    }
+}
+
 /** Edits that make the pipeline unsafe: each must be noticed. */
 class Mutations {
     static String cut(String text, String from, String to) {
@@ -410,6 +464,14 @@ class Mutations {
     /** Which part notices an edit of the Jenkinsfile; without an entry the good build does. */
     static final Map<String, String> PARTS = ['rollback removed': 'failures',
         'no smoke test after the rollback': 'failures', 'every branch deploys': 'branches']
+    /** The same of the jobs that run by the clock: which job, and the edit. */
+    static final Map<String, List> SCHEDULED = [
+        'drift: nobody told': ['drift', { swap(it, 'sh "ci/notify.sh', 'echo "') }],
+        'drift: repaired at once': ['drift', { swap(it, "sh 'ci/drift.sh'",
+            "sh 'ci/drift.sh'\n sh 'terraform -chdir=infra/live/east apply -auto-approve'") }],
+        'game-day: on a build agent': ['game-day', { swap(it, "label 'deploy'", "label 'build'") }],
+        'restore-test: only looked at': ['restore-test', { swap(it, "sh 'ci/restore-test.sh rds'", '') }],
+    ]
     static final Map<String, List<String>> SCRIPTS = [
         'any plan is the approved one': ['ci/lib.sh', '"$found" = "$APPROVED_PLAN_SHA256"', '1 = 1'],
         'apply asks for no approval': ['ci/apply.sh', 'require_approved_plan', ':'],
@@ -443,35 +505,46 @@ String jenkinsfile = new File(repository, 'Jenkinsfile').text
 def clean = new Checks(source: source(repository, scratch, 'clean'), scratch: new File(scratch, 'clean-runs'),
     jenkinsfile: jenkinsfile)
 if (args.length == 1) {
-    String wrong = noticed(clean)
+    String wrong = noticed { clean.all() }
     if (wrong != null) {
         System.err.println("pipeline: $wrong")
         System.exit(1)
     }
     println("pipeline: $clean.runs runs, every rule holds")
+    def clock = new Scheduled(repository: repository, source: clean.source, scratch: new File(scratch, 'clock'))
+    clock.all()
+    println("pipeline: $clock.runs runs of jobs by the clock, every rule holds")
 }
 
 /** What noticed the edit; null when nothing did. */
-String noticed(Checks checks) {
+String noticed(Closure checks) {
     try {
-        checks.all()
+        checks()
         return null
     } catch (Violation wrong) {
         return wrong.message
     }
 }
 
-Map<String, Checks> edited = [:]
+Map<String, Closure> edited = [:]
 Mutations.JENKINSFILE.each { name, edit ->
-    edited[name] = new Checks(source: clean.source, scratch: new File(scratch, "m${edited.size()}"),
+    def checks = new Checks(source: clean.source, scratch: new File(scratch, "m${edited.size()}"),
         jenkinsfile: edit(jenkinsfile), part: Mutations.PARTS[name] ?: 'good')
+    edited[name] = { checks.all() }
+}
+Mutations.SCHEDULED.each { name, how ->
+    def jobs = new Scheduled(repository: repository, source: clean.source,
+        scratch: new File(scratch, "m${edited.size()}"))
+    String text = how[1](new File(repository, "ci/${how[0]}.Jenkinsfile").text)
+    edited[name] = { jobs.check(how[0], Scheduled.JOBS[how[0]], text) }
 }
 Mutations.SCRIPTS.each { name, edit ->
     File folder = source(repository, scratch, "s${edited.size()}")
     File script = new File(folder, edit[0])
     script.text = Mutations.swap(script.text, edit[1], edit[2])
-    edited[name] = new Checks(source: folder, scratch: new File(scratch, "m${edited.size()}"),
+    def checks = new Checks(source: folder, scratch: new File(scratch, "m${edited.size()}"),
         jenkinsfile: jenkinsfile, part: 'tampered')
+    edited[name] = { checks.all() }
 }
 if (args.length > 1) { edited = edited.findAll { it.key.contains(args[1]) } }
 def two = java.util.concurrent.Executors.newFixedThreadPool(2)

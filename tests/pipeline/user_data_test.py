@@ -1,6 +1,6 @@
 """Checks of infra/modules/app/user-data.sh.tftpl that need no account: size, shell and Python are
 well formed, no secret, no `curl | sh`, and the signature agrees with a second implementation's."""
-import datetime, hashlib, hmac, pathlib, re, subprocess, sys, tempfile, unittest
+import datetime, hashlib, hmac, json, pathlib, re, subprocess, sys, tempfile, unittest
 
 TEMPLATE = pathlib.Path(__file__).parents[2] / "infra/modules/app/user-data.sh.tftpl"
 VALUES = {
@@ -57,6 +57,39 @@ class UserData(unittest.TestCase):
             self.assertFalse(target.exists())
             names["fetch"]("bucket", "key", hashlib.sha256(b"something else").hexdigest(), str(target))
             self.assertEqual(target.read_bytes(), b"something else")
+
+    def test_a_server_waits_for_its_secret_and_writes_it_for_itself_alone(self):
+        secret = {"database": "postgres://o@db/ballast", "password": "p", "authority": "PEM",
+                  "durability": "zone", "data_keys": {"k": 1}, "receipt_keys": {"k": 2}}
+        answers = [SystemExit("secretsmanager: status 400"), secret]
+        owners, naps = {}, []
+        names = functions()
+
+        def told():
+            answer = answers.pop(0)
+            if isinstance(answer, SystemExit):
+                raise answer
+            return answer
+
+        with tempfile.TemporaryDirectory() as folder:
+            names["secret"] = told
+            names["STATE"] = folder + "/"
+            names["time"] = type("Time", (), {"sleep": naps.append})
+            names["shutil"] = type("Shutil", (), {"chown": lambda path, user, _: owners.update({path: user})})
+            written = names["write"]
+            names["write"] = lambda path, text, *owner: written(
+                path.replace("/etc/ballast", folder), text, *owner)
+            names["configure"]()
+            files = {path.name: path for path in pathlib.Path(folder).iterdir()}
+            self.assertEqual({path.stat().st_mode & 0o777 for path in files.values()}, {0o600})
+            self.assertEqual(naps, [10])
+            server = json.loads(files["server.json"].read_text())
+            self.assertEqual(files["database-password"].read_text(), "p")
+            self.assertEqual(json.loads(files["data-keys.json"].read_text()), {"k": 1})
+            for field in ("database_password_file", "data_keys", "receipt_keys"):
+                self.assertEqual(owners[server[field] + ".new"], "ballast")
+            self.assertEqual((server["durability"], server["administrators_need_second_factor"]),
+                             ("zone", True))
 
     def test_the_signing_key_is_that_of_the_manual(self):
         # AWS General Reference, "Deriving a signing key": the published example.

@@ -3,8 +3,8 @@
 #
 # RDS cannot manage the password of a PostgreSQL instance that has read replicas (RDS user guide,
 # "Limitations for Secrets Manager integration"). So the database is made with an owner's password that
-# nobody knows, a UUID that neither plan nor state keeps, and a person sets the real one from the
-# secret; Terraform never holds it.
+# nobody knows, a UUID that neither plan nor state keeps, and ci/rotate-secrets.sh sets the real one;
+# Terraform never holds it.
 
 locals {
   is_replica = var.source_arn != null
@@ -101,11 +101,13 @@ resource "aws_db_instance" "this" {
   }
 }
 
-# Reads may go here; money is never decided on it.
+# Reads may go here, in the zone of the server that asks; money is never decided on them.
 resource "aws_db_instance" "reader" {
-  count = var.has_reader ? 1 : 0
+  #checkov:skip=CKV_AWS_157:Each zone has a reader of its own, and without one its servers read elsewhere
+  count = length(var.reader_zones)
 
-  identifier          = var.names.reader
+  identifier          = var.names.readers[count.index]
+  availability_zone   = var.reader_zones[count.index]
   engine              = "postgres"
   instance_class      = var.instance_class
   port                = 5432
@@ -129,7 +131,7 @@ resource "aws_db_instance" "reader" {
   delete_automated_backups  = false
   deletion_protection       = true
   skip_final_snapshot       = false
-  final_snapshot_identifier = var.names.reader
+  final_snapshot_identifier = var.names.readers[count.index]
 
   auto_minor_version_upgrade      = true
   enabled_cloudwatch_logs_exports = ["postgresql", "upgrade"]
@@ -138,7 +140,7 @@ resource "aws_db_instance" "reader" {
   performance_insights_enabled    = true
   performance_insights_kms_key_id = var.key_arn
 
-  tags = { Name = var.names.reader }
+  tags = { Name = var.names.readers[count.index] }
 }
 
 resource "aws_iam_role" "monitor" {

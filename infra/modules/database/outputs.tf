@@ -8,9 +8,9 @@ output "address" {
   value       = aws_db_instance.this.address
 }
 
-output "reader_address" {
-  description = "Where the reader answers; null without one."
-  value       = one(aws_db_instance.reader[*].address)
+output "reader_addresses" {
+  description = "Where the readers answer, in the order of their zones."
+  value       = aws_db_instance.reader[*].address
 }
 
 output "group_id" {

@@ -2,7 +2,7 @@ variable "names" {
   description = "The names of modules/naming."
   type = object({
     database                 = string
-    reader                   = string
+    readers                  = list(string)
     database_group           = string
     database_subnet_group    = string
     database_parameter_group = string
@@ -90,15 +90,20 @@ variable "source_arn" {
   }
 }
 
-variable "has_reader" {
-  description = "Whether the region has a read replica beside its database. Only a primary has one."
-  type        = bool
-  default     = false
+variable "reader_zones" {
+  description = "The zones that have a read replica beside the database. Only a primary has some."
+  type        = list(string)
+  default     = []
   nullable    = false
 
   validation {
-    condition     = !(var.has_reader && var.source_arn != null)
-    error_message = "a replica has no reader of its own"
+    condition     = length(var.reader_zones) == 0 || var.source_arn == null
+    error_message = "a replica has no readers of its own"
+  }
+
+  validation {
+    condition     = length(distinct(var.reader_zones)) == length(var.reader_zones) && length(var.reader_zones) <= 15
+    error_message = "a zone has one reader, and a database at most 15"
   }
 }
 

@@ -44,6 +44,8 @@ locals {
 }
 
 resource "aws_wafv2_web_acl" "this" {
+  #checkov:skip=CKV_AWS_175:The rules are in rule_json, which checkov does not read
+  #checkov:skip=CKV_AWS_192:Log4j is in AWSManagedRulesKnownBadInputsRuleSet; checkov does not read rule_json
   name        = var.names.web_acl
   description = "What never reaches the bank"
   scope       = "REGIONAL"
@@ -65,4 +67,45 @@ resource "aws_wafv2_web_acl" "this" {
 resource "aws_wafv2_web_acl_association" "balancer" {
   resource_arn = aws_lb.this.arn
   web_acl_arn  = aws_wafv2_web_acl.this.arn
+}
+
+# What was refused, so that a person can see whom a rule hits; without what people are or typed.
+resource "aws_cloudwatch_log_group" "web" {
+  name              = var.names.web_log
+  retention_in_days = var.web_log_days
+  kms_key_id        = var.key_arn
+}
+
+resource "aws_wafv2_web_acl_logging_configuration" "this" {
+  resource_arn            = aws_wafv2_web_acl.this.arn
+  log_destination_configs = [aws_cloudwatch_log_group.web.arn]
+
+  redacted_fields {
+    query_string {}
+  }
+
+  dynamic "redacted_fields" {
+    for_each = ["authorization", "cookie"]
+
+    content {
+      single_header {
+        name = redacted_fields.value
+      }
+    }
+  }
+
+  logging_filter {
+    default_behavior = "DROP"
+
+    filter {
+      behavior    = "KEEP"
+      requirement = "MEETS_ANY"
+
+      condition {
+        action_condition {
+          action = "BLOCK"
+        }
+      }
+    }
+  }
 }

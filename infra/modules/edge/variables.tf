@@ -5,6 +5,7 @@ variable "names" {
     balancer       = string
     target_group   = string
     web_acl        = string
+    web_log        = string
   })
   nullable = false
 }
@@ -112,5 +113,28 @@ variable "requests_per_address" {
   validation {
     condition     = var.requests_per_address >= 100 && var.requests_per_address <= 2000000000
     error_message = "the firewall counts from 100 up"
+  }
+}
+
+variable "web_log_days" {
+  description = "How long what the firewall refused is kept, in days, as CloudWatch allows."
+  type        = number
+  default     = 365
+  nullable    = false
+
+  validation {
+    condition     = contains([30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 3653], var.web_log_days)
+    error_message = "CloudWatch keeps logs for 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827 or 3653 days"
+  }
+}
+
+variable "key_arn" {
+  description = "The KMS key of this region, for the firewall's log."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = startswith(var.key_arn, "arn:")
+    error_message = "key_arn is an ARN"
   }
 }

@@ -30,6 +30,7 @@ locals {
     balancer     = "ALB-${var.key}"
     target_group = "servers-${var.key}"
     web_acl      = "${var.project}-web-${var.key}"
+    web_log      = "aws-waf-logs-${var.project}-${var.key}"
 
     servers         = [for number in local.numbers : "applicationServer${number}-${var.key}"]
     server_role     = "${var.project}-server-${var.key}"
@@ -42,7 +43,7 @@ locals {
     alarm_latency   = "${var.project}-slow-answers-${var.key}"
 
     database                 = "${var.project}-database-${var.key}"
-    reader                   = "${var.project}-reader-${var.key}"
+    readers                  = [for number in local.numbers : "${var.project}-reader${number}-${var.key}"]
     database_subnet_group    = "${var.project}-database-${var.key}"
     database_parameter_group = "${var.project}-database-${var.key}"
     database_monitor_role    = "${var.project}-database-monitor-${var.key}"
@@ -53,6 +54,7 @@ locals {
 
     data_key       = "alias/${var.project}-data"
     secret         = "${var.project}/application"
+    smoke_secret   = "${var.project}/smoke"
     accelerator    = "${var.project}-front-door"
     dashboard      = var.project
     alarm_region   = "${var.project}-region-unreachable-${var.key}"
@@ -60,6 +62,7 @@ locals {
     peering        = "${var.project}-peering"
     plan_role      = "${var.project}-plan"
     deploy_role    = "${var.project}-deploy"
+    operate_role   = "${var.project}-operate"
     controller     = "jenkins-controller"
     build_agent    = "jenkins-agent-build"
     deploy_agent   = "jenkins-agent-deploy"

@@ -76,6 +76,8 @@ module "edge" {
   log_bucket           = "${module.naming.bucket_prefixes.log}-${local.account}"
   log_days             = var.settings.log_days
   requests_per_address = var.settings.requests_per_address
+  web_log_days         = var.settings.log_days
+  key_arn              = data.aws_kms_alias.data.target_key_arn
 }
 
 module "app" {
@@ -122,7 +124,7 @@ module "database" {
   peer_cidrs      = flatten([for key in local.others : module.topology.subnets[key].app])
   database        = local.topology.database
   source_arn      = local.is_home ? null : "arn:aws:rds:${local.home.aws_region}:${local.account}:db:${module.home_naming.names.database}"
-  has_reader      = local.is_home && var.settings.database_reader
+  reader_zones    = local.is_home && var.settings.database_readers ? local.region.zones[*].name : []
   instance_class  = var.settings.database_class
   storage_gb      = var.settings.database_storage_gb
   key_arn         = data.aws_kms_alias.data.target_key_arn

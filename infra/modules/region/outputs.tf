@@ -23,9 +23,9 @@ output "database_address" {
   value       = one(module.database[*].address)
 }
 
-output "reader_address" {
-  description = "Where the region's reader answers; null without one."
-  value       = one(module.database[*].reader_address)
+output "reader_addresses" {
+  description = "Where the region's readers answer, in the order of the zones."
+  value       = flatten(module.database[*].reader_addresses)
 }
 
 output "cache_address" {

@@ -39,7 +39,7 @@ variable "settings" {
     instance_type        = string
     database_class       = string
     database_storage_gb  = number
-    database_reader      = bool
+    database_readers     = bool
     nat                  = string
     endpoint_zones       = number
     cache                = bool

@@ -3,7 +3,7 @@ mock_provider "aws" {}
 variables {
   names = {
     database                 = "database"
-    reader                   = "reader"
+    readers                  = ["reader01", "reader02"]
     database_group           = "group"
     database_subnet_group    = "subnets"
     database_parameter_group = "parameters"
@@ -57,13 +57,41 @@ run "no_backups" {
   expect_failures = [var.database]
 }
 
+run "a_reader_in_each_zone" {
+  command = plan
+
+  variables {
+    reader_zones = ["us-east-1a", "us-east-1b"]
+  }
+
+  assert {
+    condition     = aws_db_instance.reader[*].availability_zone == ["us-east-1a", "us-east-1b"] && aws_db_instance.reader[1].identifier == "reader02"
+    error_message = "readers stand in the zones they are asked for"
+  }
+
+  assert {
+    condition     = alltrue([for reader in aws_db_instance.reader : reader.deletion_protection && !reader.publicly_accessible && reader.storage_encrypted])
+    error_message = "readers are as private as their database"
+  }
+}
+
+run "two_readers_in_a_zone" {
+  command = plan
+
+  variables {
+    reader_zones = ["us-east-1a", "us-east-1a"]
+  }
+
+  expect_failures = [var.reader_zones]
+}
+
 run "a_reader_of_a_replica" {
   command = plan
 
   variables {
-    source_arn = "arn:aws:rds:us-east-1:123456789012:db:database"
-    has_reader = true
+    source_arn   = "arn:aws:rds:us-east-1:123456789012:db:database"
+    reader_zones = ["us-east-1a"]
   }
 
-  expect_failures = [var.has_reader]
+  expect_failures = [var.reader_zones]
 }

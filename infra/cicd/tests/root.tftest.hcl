@@ -1,0 +1,65 @@
+mock_provider "aws" {
+  alias = "home"
+
+  mock_data "aws_caller_identity" {
+    defaults = { account_id = "123456789012" }
+  }
+
+  mock_data "aws_kms_alias" {
+    defaults = { target_key_arn = "arn:aws:kms:us-east-1:123456789012:key/1" }
+  }
+}
+
+variables {
+  ami_id = "ami-0123456789abcdef0"
+  setup  = { key = "jenkins.tar.gz", sha256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855" }
+}
+
+run "machines_without_a_way_in" {
+  command = plan
+
+  assert {
+    condition     = sort(keys(aws_instance.this)) == tolist(["build", "controller", "deploy"]) && alltrue([for machine in aws_instance.this : !machine.associate_public_ip_address && machine.metadata_options[0].http_tokens == "required"])
+    error_message = "controller and two agents, without public addresses"
+  }
+
+  assert {
+    condition     = aws_vpc_security_group_ingress_rule.agents.from_port == 8080 && aws_vpc_security_group_ingress_rule.agents.cidr_ipv4 == null
+    error_message = "only the machines themselves talk to the controller"
+  }
+}
+
+run "who_may_do_what" {
+  command = plan
+
+  override_resource {
+    target          = aws_iam_role.pipeline
+    override_during = plan
+    values          = { arn = "arn:aws:iam::123456789012:role/pipeline" }
+  }
+
+  assert {
+    condition     = [for it in jsondecode(aws_iam_role_policy.setup["build"].policy).Statement : it.Sid] == ["Setup", "Key"] && contains([for it in jsondecode(aws_iam_role_policy.setup["deploy"].policy).Statement : it.Sid], "Become")
+    error_message = "the agent that builds becomes nobody"
+  }
+
+  assert {
+    condition     = [for it in jsondecode(aws_iam_role.operate.assume_role_policy).Statement : it.Condition.Bool["aws:MultiFactorAuthPresent"]] == ["true"]
+    error_message = "people come with a second factor"
+  }
+
+  assert {
+    condition     = [for it in jsondecode(aws_iam_role_policy.deploy.policy).Statement : it.NotResource if it.Effect == "Deny"] == ["arn:aws:secretsmanager:*:123456789012:secret:deployment6/smoke-*"]
+    error_message = "of the secrets the pipeline reads the smoke test's alone"
+  }
+}
+
+run "a_public_network" {
+  command = plan
+
+  variables {
+    cidr = "8.8.0.0/16"
+  }
+
+  expect_failures = [var.cidr]
+}

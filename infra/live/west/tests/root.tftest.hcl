@@ -1,0 +1,56 @@
+# The root as it is applied; what the region is made of is tried in modules/region.
+mock_provider "aws" {
+  alias = "west"
+
+  mock_data "aws_caller_identity" {
+    defaults = { account_id = "123456789012" }
+  }
+
+  mock_data "aws_kms_alias" {
+    defaults = { target_key_arn = "arn:aws:kms:us-east-1:123456789012:key/1" }
+  }
+
+  mock_data "aws_secretsmanager_secret" {
+    defaults = { arn = "arn:aws:secretsmanager:us-east-1:123456789012:secret:deployment6/application-a" }
+  }
+
+  mock_data "aws_acm_certificate" {
+    defaults = { arn = "arn:aws:acm:us-east-1:123456789012:certificate/1" }
+  }
+}
+
+variables {
+  domain   = "bank.example.com"
+  ami_ids  = { west = "ami-0123456789abcdef0" }
+  artifact = { key = "ballast.deb", sha256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855" }
+  settings = {
+    instance_type        = "t3.small"
+    database_class       = "db.t4g.small"
+    database_storage_gb  = 20
+    database_readers     = false
+    nat                  = "none"
+    endpoint_zones       = 1
+    cache                = false
+    log_days             = 365
+    requests_per_address = 10000
+  }
+}
+
+run "its_own_region" {
+  command = plan
+
+  assert {
+    condition     = output.region.region.key == "west" && output.region.autoscaling_groups[0] == "applicationServer01-west"
+    error_message = "the root builds the region that it is named after"
+  }
+}
+
+run "an_image_that_is_no_id" {
+  command = plan
+
+  variables {
+    ami_ids = { west = "debian-12" }
+  }
+
+  expect_failures = [var.ami_ids]
+}

@@ -1,0 +1,96 @@
+mock_provider "aws" {
+  mock_data "aws_caller_identity" {
+    defaults = { account_id = "123456789012" }
+  }
+
+  mock_data "aws_kms_alias" {
+    defaults = { target_key_arn = "arn:aws:kms:us-east-1:123456789012:key/1" }
+  }
+
+  mock_data "aws_secretsmanager_secret" {
+    defaults = { arn = "arn:aws:secretsmanager:us-east-1:123456789012:secret:deployment6/application-a" }
+  }
+
+  mock_data "aws_acm_certificate" {
+    defaults = { arn = "arn:aws:acm:us-east-1:123456789012:certificate/1" }
+  }
+}
+
+variables {
+  key           = "east"
+  topology_file = "../../../topology.json"
+  domain        = "bank.example.com"
+  ami_id        = "ami-0123456789abcdef0"
+  artifact      = { key = "ballast.deb", sha256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855" }
+  settings = {
+    instance_type        = "t3.small"
+    database_class       = "db.t4g.small"
+    database_storage_gb  = 20
+    database_readers     = true
+    nat                  = "none"
+    endpoint_zones       = 1
+    cache                = true
+    log_days             = 365
+    requests_per_address = 10000
+  }
+}
+
+run "the_primary" {
+  command = plan
+
+  assert {
+    condition     = output.region.role == "primary" && length(module.database[0].reader_addresses) == length(output.region.zones) && length(module.cache) == 1
+    error_message = "the primary has the database, a reader in each zone, and the cache"
+  }
+
+  assert {
+    condition     = output.autoscaling_groups == ["applicationServer01-east", "applicationServer02-east"]
+    error_message = "a group for each zone, named like its servers"
+  }
+}
+
+run "the_standby" {
+  command = plan
+
+  variables {
+    key = "west"
+  }
+
+  assert {
+    condition     = output.region.role == "standby" && length(module.database) == 1 && length(output.reader_addresses) == 0
+    error_message = "a standby has a replica and no readers of its own"
+  }
+}
+
+run "without_a_cache" {
+  command = plan
+
+  variables {
+    settings = {
+      instance_type        = "t3.small"
+      database_class       = "db.t4g.small"
+      database_storage_gb  = 20
+      database_readers     = false
+      nat                  = "none"
+      endpoint_zones       = 1
+      cache                = false
+      log_days             = 365
+      requests_per_address = 10000
+    }
+  }
+
+  assert {
+    condition     = length(module.cache) == 0 && output.cache_address == null && length(output.reader_addresses) == 0
+    error_message = "the minimal profile has neither"
+  }
+}
+
+run "an_artifact_without_its_checksum" {
+  command = plan
+
+  variables {
+    artifact = { key = "ballast.deb", sha256 = "abc" }
+  }
+
+  expect_failures = [var.artifact]
+}

@@ -1,0 +1,339 @@
+"""Runs the scripts of ci/ that people and the clock start, each whole, with `aws` and `terraform`
+replaced (fake_aws.py): what they ask, in which order, as whom; what they do when something is not
+as it should be; that no password is in an argument or an output. The pipeline's own scripts are run
+by harness.groovy. Not here: AWS."""
+import json, os, pathlib, re, shutil, subprocess, tempfile, unittest
+
+ROOT = pathlib.Path(__file__).parents[2]
+ACCOUNT = "123456789012"
+SECRET = {"database": "postgres://ballast_owner@old.example/ballast?sslmode=verify-full",
+          "password": "before", "authority": "PEM", "durability": "zone",
+          "data_keys": {"k": 1}, "receipt_keys": {"k": 2}}
+NOT_FOUND = "!An error occurred (ResourceNotFoundException) when calling GetSecretValue"
+
+
+class Scripts(unittest.TestCase):
+    def setUp(self):
+        self.folder = pathlib.Path(tempfile.mkdtemp())
+        self.addCleanup(shutil.rmtree, self.folder)
+        shutil.copytree(ROOT / "ci", self.folder / "ci")
+        shutil.copy(ROOT / "topology.json", self.folder)
+        programs = self.folder / "programs"
+        programs.mkdir()
+        (programs / "aws").symlink_to(ROOT / "tests/pipeline/fake_aws.py")
+        # Nobody waits for a fake.
+        self.program("sleep", "exit 0")
+        self.program("smoke", 'echo "smoke $*" >>"$SMOKES"')
+        shutil.copy(programs / "smoke", self.folder / "ci/smoke.sh")
+        self.answers = []
+
+    def program(self, name, script):
+        path = self.folder / "programs" / name
+        path.write_text(f"#!/bin/bash\n{script}\n")
+        path.chmod(0o755)
+
+    def run_script(self, *words, **variables):
+        table = self.folder / "answers.json"
+        table.write_text(json.dumps(self.answers))
+        temporary = self.folder / "tmp"
+        temporary.mkdir(exist_ok=True)
+        environment = {
+            "PATH": f"{self.folder}/programs:{os.environ['PATH']}", "HOME": str(self.folder),
+            "ANSWERS": str(table), "CALLS": str(self.folder / "calls"), "TMPDIR": str(temporary),
+            "SMOKES": str(self.folder / "smokes"), **variables}
+        done = subprocess.run(["bash", *words], cwd=self.folder, env=environment, text=True,
+                              capture_output=True, timeout=60)
+        self.assertNotIn("does not know", done.stderr)
+        self.assertEqual(list(temporary.iterdir()), [], "a file was left behind")
+        return done
+
+    def calls(self):
+        file = self.folder / "calls"
+        return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+
+    def called(self):
+        """The service and the action of each call that is not only a question."""
+        pairs = [" ".join(call["words"][:2]) for call in self.calls()]
+        return [it for it in pairs if not re.search(r" (describe|get|wait)", it)]
+
+    def fine(self, done):
+        self.assertEqual(done.returncode, 0, done.stderr)
+
+    def refused(self, done, reason):
+        self.assertNotEqual(done.returncode, 0)
+        self.assertRegex(done.stderr, reason)
+
+    # The database's password.
+
+    def rotating(self, secret, multi_az="True"):
+        self.answers = [
+            ["rds describe-db-instances", [f"new.example\t{multi_az}"]],
+            ["secretsmanager get-secret-value", [secret]],
+            ["rds modify-db-instance", [""]],
+            ["secretsmanager put-secret-value", [""]],
+        ]
+
+    def test_a_password_changes_in_the_database_and_in_the_secret(self):
+        self.rotating(json.dumps(SECRET))
+        done = self.run_script("ci/rotate-secrets.sh", "database")
+        self.fine(done)
+        self.assertEqual(self.called(),
+                         ["rds modify-db-instance", "secretsmanager put-secret-value"])
+        database, secret = [next(iter(call["files"].values()))
+                            for call in self.calls() if call["files"]]
+        password = json.loads(database)["MasterUserPassword"]
+        self.assertRegex(password, "^[0-9a-f]{48}$")
+        self.assertEqual(json.loads(database)["DBInstanceIdentifier"], "deployment6-database-east")
+        self.assertEqual(json.loads(secret), {**SECRET, "password": password})
+        seen = done.stdout + done.stderr + str([call["words"] for call in self.calls()])
+        self.assertNotIn(password, seen)
+        self.assertEqual({call["profile"] for call in self.calls()}, {"ballast-operate"})
+
+    def test_the_first_time_the_whole_secret_is_made(self):
+        authority = self.folder / "authority.pem"
+        authority.write_text("-----BEGIN CERTIFICATE-----\n")
+        self.program("ballast", 'printf \'{"made": "%s"}\' "$2" >"$4"')
+        self.rotating(NOT_FOUND, multi_az="False")
+        refused = self.run_script("ci/rotate-secrets.sh", "database", BALLAST="ballast")
+        self.refused(refused, "BALLAST_DATABASE_AUTHORITY names the file")
+        self.assertEqual(self.called(), [])
+        self.fine(self.run_script("ci/rotate-secrets.sh", "database", BALLAST="ballast",
+                                  BALLAST_DATABASE_AUTHORITY=str(authority)))
+        secret = json.loads(list(self.calls()[-1]["files"].values())[0])
+        self.assertEqual(secret["database"].partition("?")[0],
+                         "postgres://ballast_owner@new.example/ballast")
+        self.assertEqual((secret["data_keys"], secret["receipt_keys"], secret["durability"]),
+                         ({"made": "make-data"}, {"made": "make-receipt"}, "machine"))
+        self.assertEqual(secret["authority"], authority.read_text())
+
+    def test_a_secret_that_cannot_be_read_is_not_taken_for_an_empty_one(self):
+        self.rotating("!An error occurred (AccessDeniedException)")
+        self.refused(self.run_script("ci/rotate-secrets.sh", "database"), "AccessDenied")
+        self.assertEqual(self.called(), [])
+
+    def test_a_dry_run_changes_nothing(self):
+        self.rotating(json.dumps(SECRET))
+        done = self.run_script("ci/rotate-secrets.sh", "database", BALLAST_DRY_RUN="1")
+        self.fine(done)
+        self.assertEqual(self.called(), [])
+        self.assertIn("would run: aws rds modify-db-instance", done.stderr)
+
+    def test_a_restart_replaces_each_group_and_waits_as_the_same_person(self):
+        self.answers = [["start-instance-refresh", [""]],
+                        ["describe-instance-refreshes", ["InProgress", "Successful"]]]
+        self.fine(self.run_script("ci/rotate-secrets.sh", "restart", "west"))
+        groups = [word for call in self.calls() if "start-instance-refresh" in call["words"]
+                  for word in call["words"] if word.startswith("applicationServer")]
+        self.assertEqual(groups, ["applicationServer01-west", "applicationServer02-west"])
+        self.assertEqual({call["profile"] for call in self.calls()}, {"ballast-operate"})
+
+    def test_a_replacement_that_failed_is_said(self):
+        for status in ["Failed", "RollbackSuccessful", "Cancelled", "Odd"]:
+            self.answers = [["describe-instance-refreshes", [status]]]
+            self.refused(self.run_script("ci/wait-refresh.sh", "east"), status)
+
+    # The database of another region.
+
+    def promoting(self, state=("source\tavailable", "source\tmodifying", "None\tavailable")):
+        self.answers = [
+            ["describe-db-instances VpcSecurityGroups", ["sg-1"]],
+            ["describe-security-group-rules", ["sgr-1\tsgr-2"]],
+            ["revoke-security-group-ingress", [""]],
+            ["reboot-db-instance", [""]],
+            ["wait db-instance-available", [""]],
+            ["describe-db-instances ReadReplicaSource", list(state)],
+            ["promote-read-replica", [""]],
+            ["describe-db-instances Endpoint.Address", ["new.example"]],
+            ["get-secret-value", [json.dumps(SECRET)]],
+            ["stop-replication-to-replica", [""]],
+            ["put-secret-value", [""]],
+        ]
+
+    def promote(self, **variables):
+        return self.run_script("ci/promote-database.sh", "east", "west",
+                               "--i-know-that-the-replica-lags", **variables)
+
+    def test_the_old_database_is_fenced_before_the_new_one_is_promoted(self):
+        self.promoting()
+        self.fine(self.promote())
+        self.assertEqual(self.called(), [
+            "ec2 revoke-security-group-ingress", "rds reboot-db-instance",
+            "rds promote-read-replica", "secretsmanager stop-replication-to-replica",
+            "secretsmanager put-secret-value", "secretsmanager put-secret-value"])
+        revoked = next(call for call in self.calls() if "revoke-security-group-ingress" in call["words"])
+        self.assertEqual(revoked["words"][-2:], ["sgr-1", "sgr-2"])
+        puts = [call for call in self.calls() if "put-secret-value" in call["words"]]
+        self.assertEqual([call["words"][3] for call in puts], ["us-west-2", "us-east-1"])
+        secret = json.loads(list(puts[0]["files"].values())[0])
+        self.assertEqual(secret, {**SECRET, "durability": "machine",
+                                  "database": SECRET["database"].replace("old", "new")})
+
+    def test_nothing_is_promoted_while_the_old_database_may_write(self):
+        for lost in ["describe-db-instances VpcSecurityGroups", "describe-security-group-rules",
+                     "revoke-security-group-ingress", "reboot-db-instance"]:
+            self.promoting()
+            self.answers.insert(0, [lost, ["!could not connect"]])
+            self.refused(self.promote(), "not fenced; nothing was promoted")
+            self.assertNotIn("rds promote-read-replica", self.called())
+
+    def test_a_region_that_is_gone_is_a_persons_word(self):
+        self.promoting()
+        self.answers.insert(0, ["us-east-1", ["!could not connect"]])
+        self.fine(self.promote(BALLAST_OLD_REGION_IS_GONE="1"))
+        puts = [call["words"][3] for call in self.calls() if "put-secret-value" in call["words"]]
+        self.assertEqual(puts, ["us-west-2"])
+
+    def test_a_promotion_that_ended_half_way_goes_on(self):
+        self.promoting(state=("None\tavailable",))
+        self.fine(self.promote())
+        self.assertNotIn("rds promote-read-replica", self.called())
+        self.assertEqual(self.called().count("secretsmanager put-secret-value"), 2)
+
+    def test_a_promotion_is_asked_for_by_name(self):
+        self.assertEqual(self.run_script("ci/promote-database.sh", "east", "west").returncode, 64)
+        self.assertEqual(self.calls(), [])
+
+    # Backups.
+
+    def restoring(self, command="[0]"):
+        self.answers = [
+            ["describe-db-snapshots", ["rds:deployment6-database-east-1"]],
+            ["describe-db-instances DBSubnetGroup", ["subnets\tsg-1\tparameters"]],
+            ["restore-db-instance-from-db-snapshot", [""]],
+            ["rds wait", [""]],
+            ["describe-db-instances Endpoint", ["restored.example"]],
+            ["describe-auto-scaling-groups", ["i-1"]],
+            ["ssm send-command", ["command-1"]],
+            ["ssm wait", [command]],
+            ["ssm get-command-invocation", ["the books are sound"]],
+            ["delete-db-instance", [""]],
+        ]
+
+    def test_a_restored_backup_is_audited_and_removed(self):
+        self.restoring(command="")
+        done = self.run_script("ci/restore-test.sh", "rds")
+        self.fine(done)
+        self.assertIn("the books are sound", done.stdout)
+        sent = next(call["words"] for call in self.calls() if "send-command" in call["words"])
+        self.assertIn("/usr/local/sbin/ballast-cloud audit restored.example", " ".join(sent))
+        self.assertEqual(self.called()[-1], "rds delete-db-instance")
+        restored = next(call["words"] for call in self.calls()
+                        if "restore-db-instance-from-db-snapshot" in call["words"])
+        self.assertIn("--no-publicly-accessible", restored)
+        self.assertIn("parameters", restored)
+
+    def test_a_backup_with_broken_books_is_said_and_removed_too(self):
+        self.restoring(command="!Waiter CommandExecuted failed")
+        self.refused(self.run_script("ci/restore-test.sh", "rds"), "failed on i-1")
+        self.assertEqual(self.called()[-1], "rds delete-db-instance")
+
+    def test_no_snapshot_is_said(self):
+        self.answers = [["describe-db-snapshots", ["None"]]]
+        self.refused(self.run_script("ci/restore-test.sh", "rds"), "has no snapshot")
+
+    # Servers.
+
+    def test_a_game_day_is_never_held_in_production(self):
+        self.answers = [["sts get-caller-identity", [ACCOUNT]]]
+        done = self.run_script("ci/game-day.sh", "staging", "east", BALLAST_STAGING_ACCOUNT="2" * 12)
+        self.refused(done, "not the staging account")
+        self.assertEqual(self.called(), [])
+
+    def test_a_game_day_ends_the_servers_of_one_zone(self):
+        self.answers = [["sts get-caller-identity", [ACCOUNT]],
+                        ["describe-auto-scaling-groups applicationServer01-east", ["i-1\ti-2"]],
+                        ["terminate-instances", [""]]]
+        self.fine(self.run_script("ci/game-day.sh", "staging", "east",
+                                  BALLAST_STAGING_ACCOUNT=ACCOUNT))
+        ended = [call["words"][-1] for call in self.calls() if "terminate-instances" in call["words"]]
+        self.assertEqual(ended, ["i-1", "i-2"])
+        self.assertEqual((self.folder / "smokes").read_text().splitlines(), [
+            "smoke --secret deployment6/smoke", "smoke --secret deployment6/smoke --patience 60"])
+
+    def test_a_command_goes_to_a_server_that_is_in_service(self):
+        self.answers = [["describe-auto-scaling-groups applicationServer01-west", ["None"]],
+                        ["describe-auto-scaling-groups applicationServer02-west", ["i-2"]],
+                        ["ssm send-command i-2", ["command-1"]], ["ssm wait", [""]],
+                        ["ssm get-command-invocation", ["done"]]]
+        self.fine(self.run_script("ci/on-server.sh", "west", "ballast-cloud", "audit"))
+        self.answers[1][1] = ["None"]
+        self.refused(self.run_script("ci/on-server.sh", "west", "x"), "no server of west")
+
+    def test_a_rollback_goes_to_the_promoted_version_by_number(self):
+        promoted = {"templates": {f"applicationServer0{zone}-east": "6" for zone in (1, 2)}}
+        self.program("aws-object", "")
+        for running, expected in [("Successful", "start-instance-refresh"),
+                                  ("InProgress", "rollback-instance-refresh")]:
+            (self.folder / "calls").unlink(missing_ok=True)
+            (self.folder / "build").mkdir(exist_ok=True)
+            (self.folder / "build/previous-east.json").write_text(json.dumps(promoted))
+            self.answers = [["sts get-caller-identity", [ACCOUNT]], ["s3api get-object", [""]],
+                            ["describe-instance-refreshes", [running, running, "Successful"]],
+                            [expected, [""]]]
+            self.fine(self.run_script("ci/rollback.sh", "east"))
+            self.assertEqual(self.called(), [f"autoscaling {expected}"] * 2)
+            if running == "Successful":
+                self.assertIn('"Version":"6"', str(self.calls()))
+
+    def test_an_alarm_ends_the_baking(self):
+        self.answers = [["describe-alarms", ["deployment6-unhealthy-servers-east"]]]
+        self.refused(self.run_script("ci/bake.sh", "east"), "deployment6-unhealthy-servers-east")
+
+    def test_people_are_told_through_the_topic(self):
+        self.answers = [["sts get-caller-identity", [ACCOUNT]], ["sns publish", [""]]]
+        self.fine(self.run_script("ci/notify.sh", "drift: FAILURE"))
+        self.assertIn(f"arn:aws:sns:us-east-1:{ACCOUNT}:deployment6-alarms-east",
+                      self.calls()[-1]["words"])
+
+    def test_keys_in_the_environment_are_refused(self):
+        for script in [("ci/notify.sh", "x"), ("ci/rotate-secrets.sh", "database"),
+                       ("ci/rollback.sh",)]:
+            self.refused(self.run_script(*script, AWS_ACCESS_KEY_ID="x"), "instance roles only")
+            self.assertEqual(self.calls(), [])
+
+    # Differences between the code and what runs.
+
+    def test_drift_is_told_from_what_could_not_be_planned(self):
+        self.answers = [["sts get-caller-identity", [ACCOUNT]], ["s3api get-object", [""]]]
+        (self.folder / "site.tfvars").touch()
+        (self.folder / "infra/profiles").mkdir(parents=True)
+        for root in ("east", "west", "global"):
+            (self.folder / "infra/live" / root).mkdir(parents=True)
+        (self.folder / "build").mkdir()
+        (self.folder / "build/current.json").write_text('{"key": "k", "sha256": "s", "more": 1}')
+        for status, expected, said in [(0, 0, "no difference"), (2, 2, "differs.*east"),
+                                       (1, 1, "could not be planned")]:
+            self.program("terraform", f'case "$*" in *" plan "*) exit {status} ;; esac')
+            done = self.run_script("ci/drift.sh", BALLAST_SITE_TFVARS="site.tfvars",
+                                   BALLAST_STATE_BUCKET="state", BALLAST_STATE_REGION="us-east-1")
+            self.assertEqual(done.returncode, expected, done.stderr)
+            self.assertRegex(done.stderr, said)
+
+    # Migrations.
+
+    def test_migrations_only_expand(self):
+        for statement, is_refused in [
+                ("create table a (b int);", False), ("alter table a add column c int;", False),
+                ("-- drop table a;", False), ("create index on a (b);", False),
+                ("drop table a;", True), ("ALTER TABLE a DROP COLUMN b;", True),
+                ("alter table a\n    drop column b;", True), ("alter table a drop b;", True),
+                ("alter table a rename to b;", True), ("alter table a rename b to c;", True),
+                ("alter table a alter column b type bigint;", True),
+                ("alter table a alter b set not null;", True), ("truncate a;", True),
+                ("alter table a add constraint c check (b > 0);", True),
+                ("alter table a drop constraint c;\nalter table a add constraint c check (b);", False),
+                ("create table a_new (b int);\ndrop table a;\nalter table a_new rename to a;", False),
+                ("create table a (b int);\nalter table a add constraint c check (b > 0);", False),
+                ("alter table a alter b drop not null;", False),
+                ("create trigger a before truncate on b for each statement;", False),
+                ("drop function a(int);", True),
+                ("drop trigger a on b;", False), ("create or replace function a() x;", False),
+                ("-- contract: 1.4\ndrop table a;", False)]:
+            file = self.folder / "0009_x.sql"
+            file.write_text(statement + "\n")
+            done = self.run_script("ci/expand-only.sh", str(file))
+            self.assertEqual(done.returncode != 0, is_refused, f"{statement}: {done.stderr}")
+
+
+if __name__ == "__main__":
+    unittest.main()
