@@ -11,7 +11,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use crate::harness::{Site, row, signal, state, until};
+use crate::harness::{Site, pids, row, signal, state, until};
 
 const SERVER: &str = "applicationServer01-east";
 
@@ -220,4 +220,33 @@ async fn what_makes_no_sense_is_refused_with_a_sentence() {
     }
     assert!(deployment.processes().iter().all(|process| process.faults.is_empty()));
     deployment.stop().await;
+}
+
+#[tokio::test]
+async fn nobody_elses_processes_are_touched() {
+    let (ours, theirs) = (Site::new(), Site::new());
+    let (deployment, _events) = ours.start().await;
+    let (other, _other_events) = theirs.start().await;
+    let before = other.processes();
+    let mut client = Client::connect(&ours.data()).await.unwrap();
+    // A number is no name, whoever has it: the supervisor's own parent, or another deployment's.
+    let pid = row(&before, SERVER).pid.unwrap();
+    for number in [std::process::id(), pid, 1] {
+        let found = reason(client.fault(Fault::Freeze, &number.to_string(), None).await);
+        assert!(found.starts_with(&format!("there is no `{number}`")), "{found}");
+    }
+    // The other deployment has processes, zones and regions of the same names.
+    let kill = Fault::Kill { stay_down: true };
+    client.fault(kill, "east", None).await.unwrap();
+    client.fault(Fault::Freeze, "west", None).await.unwrap();
+    until("the region is down", || async {
+        row(&deployment.processes(), SERVER).state == State::Down
+    })
+    .await;
+    assert_eq!(pids(&other.processes()), pids(&before));
+    for pid in pids(&before) {
+        assert!(!matches!(state(pid), None | Some('T' | 'Z' | 'X')), "{pid}: {:?}", state(pid));
+    }
+    deployment.stop().await;
+    other.stop().await;
 }
