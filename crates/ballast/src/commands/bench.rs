@@ -157,6 +157,8 @@ enum ScenarioArg {
     Slow,
     /// Every server, balancer and the front door are replaced
     Roll,
+    /// The balancer of the region in use is killed; the supervisor starts it again
+    Balancer,
     /// Both servers of the region in use are killed for 15 s
     Region,
     /// Twice the load that the deployment can carry, for 30 s
@@ -226,6 +228,7 @@ fn run_balancer(args: &BalancerArgs) -> anyhow::Result<ExitCode> {
         ScenarioArg::Freeze => Scenario::Freeze,
         ScenarioArg::Slow => Scenario::Slow,
         ScenarioArg::Roll => Scenario::Roll,
+        ScenarioArg::Balancer => Scenario::Balancer,
         ScenarioArg::Region => Scenario::Region,
         ScenarioArg::Overload => Scenario::Overload,
     };

@@ -12,7 +12,7 @@ mod scene;
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::Context;
-use fleet::{fault::Fault, process::Role};
+use fleet::fault::Fault;
 use indicatif::ProgressBar;
 
 use self::{
@@ -36,6 +36,8 @@ pub enum Scenario {
     Slow,
     /// Every server and balancer is replaced.
     Roll,
+    /// The balancer of the region in use is killed.
+    Balancer,
     /// Both servers of the region in use are killed, and come back.
     Region,
     /// Twice the load that the deployment can carry.
@@ -65,6 +67,7 @@ const SLOW_AFTER: Duration = Duration::from_secs(5);
 const SLOW_BY_MS: u64 = 500;
 /// A request that took longer than this counts as hurt.
 const TOO_LONG: Duration = Duration::from_secs(2);
+const ELSEWHERE: &str = "the other region answers after";
 /// Fewest requests of a roll.
 const ROLL_REQUESTS: usize = 20_000;
 
@@ -93,6 +96,7 @@ pub fn run(
             Scenario::Freeze => freeze(&mut scene).await,
             Scenario::Slow => slow(&mut scene).await,
             Scenario::Roll => roll(&mut scene).await,
+            Scenario::Balancer => balancer(&mut scene).await,
             Scenario::Region => region(&mut scene).await,
             Scenario::Overload => overload::run(&mut scene).await,
         };
@@ -184,28 +188,39 @@ async fn roll(scene: &mut Scene) -> anyhow::Result<ScenarioReport> {
     Ok(report)
 }
 
+async fn balancer(scene: &mut Scene) -> anyhow::Result<ScenarioReport> {
+    let load = scene.load()?;
+    let home = scene.victim.region.clone().context("the server in use has no region")?;
+    let (servers, balancer) = scene.region(&home).await?;
+    scene.wait("undisturbed", CALM).await;
+    let killed = load.elapsed();
+    scene.fault(Fault::Kill { stay_down: false }, &balancer).await?;
+    scene.wait("killed, and started again by the supervisor", CALM * 2).await;
+    let samples = load.stop().await?;
+    let story = format!("{} requests/s, {balancer} killed (SIGKILL)", scene.rate);
+    let mut report = report("balancer", story, &samples);
+    failed(&mut report, &samples);
+    report.barred(ELSEWHERE, gap(&samples, &servers, killed), "s", Bar::AtMost(3.0));
+    report.figure("slowest request", ms(slowest(&samples)), "ms");
+    Ok(report)
+}
+
 async fn region(scene: &mut Scene) -> anyhow::Result<ScenarioReport> {
     let load = scene.load()?;
     let home = scene.victim.region.clone().context("the server in use has no region")?;
-    let servers: Vec<_> = scene
-        .processes()
-        .await?
-        .into_iter()
-        .filter(|process| process.role == Role::Server && process.region.as_ref() == Some(&home))
-        .collect();
+    let (servers, _) = scene.region(&home).await?;
     scene.wait("undisturbed", CALM).await;
     let killed = load.elapsed();
     for server in &servers {
-        scene.fault(Fault::Kill { stay_down: true }, &server.name).await?;
+        scene.fault(Fault::Kill { stay_down: true }, server).await?;
     }
     scene.wait("without the servers of the region", Duration::from_secs(15)).await;
     for server in &servers {
-        scene.heal(&server.name).await?;
+        scene.heal(server).await?;
     }
     let healed = load.elapsed();
     let limit = Duration::from_secs(90);
-    let names: Vec<_> = servers.iter().map(|server| server.name.clone()).collect();
-    scene.until_served_by(&names, limit).await?;
+    scene.until_served_by(&servers, limit).await?;
     let back = load.elapsed() - healed;
     scene.wait("back", CALM).await;
     let samples = load.stop().await?;
@@ -216,9 +231,7 @@ async fn region(scene: &mut Scene) -> anyhow::Result<ScenarioReport> {
     let lost = keyed.iter().filter(|sample| sample.outcome != Outcome::Done).count();
     report.barred("failed transfers (with a key)", whole(lost), "", Bar::AtMost(0.0));
     failed(&mut report, &samples);
-    let first = first_from_elsewhere(&samples, &names, killed);
-    let gap = first.map_or(f64::INFINITY, |at| at.saturating_sub(killed).as_secs_f64());
-    report.barred("the other region answers after", gap, "s", Bar::AtMost(3.0));
+    report.barred(ELSEWHERE, gap(&samples, &servers, killed), "s", Bar::AtMost(3.0));
     report.figure("slowest request", ms(slowest(&samples)), "ms");
     report.barred("the region is in use again after", back.as_secs_f64(), "s", Bar::AtMost(75.0));
     report.barred("and not before it was well for", back.as_secs_f64(), "s", Bar::AtLeast(60.0));
@@ -253,16 +266,13 @@ fn share(samples: &[Sample], server: &str, from: Duration, to: Duration) -> f64 
     percent(its, within.len())
 }
 
-/// When the first answer of a server outside the list came.
-fn first_from_elsewhere(
-    samples: &[Sample],
-    servers: &[String],
-    after: Duration,
-) -> Option<Duration> {
-    samples
+/// Seconds until the first answer of a server outside the list came.
+fn gap(samples: &[Sample], servers: &[String], after: Duration) -> f64 {
+    let first = samples
         .iter()
         .filter(|sample| sample.due >= after && sample.outcome == Outcome::Done)
         .filter(|sample| sample.server.as_ref().is_some_and(|name| !servers.contains(name)))
         .map(|sample| sample.due + sample.took)
-        .min()
+        .min();
+    first.map_or(f64::INFINITY, |at| at.saturating_sub(after).as_secs_f64())
 }

@@ -108,6 +108,18 @@ impl Scene {
         Ok(self.control.status().await?.processes)
     }
 
+    /// The servers of a region, and its balancer, by name.
+    pub(super) async fn region(&mut self, name: &str) -> anyhow::Result<(Vec<String>, String)> {
+        let all = self.processes().await?;
+        let of = |role| {
+            let its = |process: &&Process| process.region.as_deref() == Some(name);
+            let its = all.iter().filter(its).filter(move |process| process.role == role);
+            its.map(|process| process.name.clone()).collect::<Vec<_>>()
+        };
+        let balancer = of(Role::Balancer).pop();
+        Ok((of(Role::Server), balancer.with_context(|| format!("{name} has no balancer"))?))
+    }
+
     /// Begins a fault; the moment at which it was so.
     pub(super) async fn fault(&mut self, fault: Fault, name: &str) -> anyhow::Result<Timestamp> {
         let report = self.control.fault(fault, name, None).await?;
