@@ -7,6 +7,7 @@
 use std::convert::Infallible;
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use hyper::server::conn::{http1, http2};
@@ -16,7 +17,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 
-use crate::client::{Connection, Guard, Place, Streams, Tracked, UnderWay};
+use crate::client::{Connection, FrameMeter, Guard, Place, Streams, Tracked, UnderWay};
 use crate::proxy::{self, Client};
 use crate::shared::Shared;
 use crate::tls;
@@ -129,6 +130,7 @@ async fn serve_http2(
         }
     });
     let limits = shared.limits();
+    let stream = FrameMeter::new(stream, Arc::clone(state));
     let streams = Streams { longest: Duration::from_millis(limits.client_write_timeout_ms) };
     let connection = http2::Builder::new(streams)
         .timer(TokioTimer::new())
@@ -143,12 +145,16 @@ async fn serve_http2(
     let mut connection = std::pin::pin!(connection);
     tokio::select! {
         // However it ended, there is nobody left to tell.
-        _ = connection.as_mut() => return,
-        () = reached(&mut phase, Phase::Leaving) => {}
-        () = cut(state) => return,
+        _ = connection.as_mut() => {}
+        () = cut(state) => {}
+        () = reached(&mut phase, Phase::Leaving) => {
+            connection.as_mut().graceful_shutdown();
+            let _ = connection.await;
+        }
     }
-    connection.as_mut().graceful_shutdown();
-    let _ = connection.await;
+    if state.floods() {
+        shared.stats.connections_flooding.fetch_add(1, Relaxed);
+    }
 }
 
 /// Returns when the connection is to be closed: it was idle for too long, or its place is needed.

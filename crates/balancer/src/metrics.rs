@@ -65,7 +65,7 @@ fn build(shared: &Shared, out: &mut String) {
     series(out, "build_info", &labels, 1);
 }
 
-fn requests(shared: &Shared) -> [Single; 10] {
+fn requests(shared: &Shared) -> [Single; 11] {
     let stats = &shared.stats;
     let read = |counter: &std::sync::atomic::AtomicU64| counter.load(Relaxed);
     let in_flight: u32 = shared.policy().view(shared.now()).iter().map(|v| v.outstanding).sum();
@@ -99,6 +99,12 @@ fn requests(shared: &Shared) -> [Single; 10] {
             shared.connections.evicted(),
         ),
         (
+            "connections_flooding_total",
+            "counter",
+            "HTTP/2 connections cut off because of frames that ask for nothing.",
+            read(&stats.connections_flooding),
+        ),
+        (
             "log_lines_dropped_total",
             "counter",
             "Lines of the access log lost to a slow disk.",
@@ -113,7 +119,7 @@ fn requests(shared: &Shared) -> [Single; 10] {
     ]
 }
 
-fn decisions(shared: &Shared) -> [Single; 7] {
+fn decisions(shared: &Shared) -> [Single; 8] {
     let (counters, fails_open, retries_left) = {
         let mut policy = shared.policy();
         (policy.counters(), policy.fails_open(), policy.retries_left(shared.now()))
@@ -154,6 +160,12 @@ fn decisions(shared: &Shared) -> [Single; 7] {
             "counter",
             "Repeats that the budget refused.",
             counters.retries_over_budget,
+        ),
+        (
+            "retries_behind_total",
+            "counter",
+            "Repeats that balancers behind this one made of requests from here.",
+            counters.retries_behind,
         ),
         ("retries_left", "gauge", "Repeats that the budget allows now.", retries_left),
     ]

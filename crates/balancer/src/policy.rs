@@ -69,6 +69,8 @@ pub struct Counters {
     pub retries: u64,
     /// Those of them whose request a server may have seen something of.
     pub retries_after_sent: u64,
+    /// Repeats that balancers behind this one made after something was sent.
+    pub retries_behind: u64,
     /// Repeats that the budget refused.
     pub retries_over_budget: u64,
 }

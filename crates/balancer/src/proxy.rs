@@ -25,7 +25,9 @@ mod exchange;
 mod failure;
 mod headers;
 mod own;
+mod patience;
 mod queue;
+mod trace;
 mod upload;
 
 pub(crate) use answer::AnswerBody;
@@ -133,7 +135,7 @@ async fn forward(
             Ok((connection, answer)) => {
                 let (mut head, body) = answer.into_parts();
                 let verdict = failure::judge_answer(&head);
-                exchange.on_answer(head.status.as_u16());
+                exchange.on_answer(&mut head);
                 if let Some(seen) = verdict.refused_by_balancer {
                     if can_resend(outgoing) && exchange.permits_retry(seen.sent) {
                         exchange.status = 0;
@@ -273,6 +275,9 @@ async fn send(
             return Err(failure::SILENT);
         };
         match answer {
+            Ok(answer) if failure::is_ambiguous(answer.status(), answer.headers()) => {
+                return Err(failure::AMBIGUOUS);
+            }
             Ok(answer) => return Ok((connection, answer)),
             Err(mut error) => {
                 if let Some(reason) = upload.and_then(Upload::failure) {

@@ -170,6 +170,8 @@ pub(crate) struct Stats {
     pub(crate) connections_open: AtomicU64,
     /// Client connections turned away at the limit.
     pub(crate) connections_refused: AtomicU64,
+    /// HTTP/2 connections cut off because of frames that ask for nothing.
+    pub(crate) connections_flooding: AtomicU64,
     /// Lines of the access log that were dropped because the disk was too slow.
     pub(crate) log_lines_dropped: AtomicU64,
     reasons: [AtomicU64; REASONS.len()],
@@ -183,6 +185,7 @@ impl Stats {
             connections: AtomicU64::new(0),
             connections_open: AtomicU64::new(0),
             connections_refused: AtomicU64::new(0),
+            connections_flooding: AtomicU64::new(0),
             log_lines_dropped: AtomicU64::new(0),
             reasons: std::array::from_fn(|_| AtomicU64::new(0)),
         }

@@ -27,6 +27,8 @@ const LINGERS: u64 = 1 << 35;
 const CUT: u64 = 1 << 36;
 /// To be refused because it sends too slowly.
 const TOO_SLOW: u64 = 1 << 37;
+/// Cut off because of HTTP/2 frames that ask for nothing.
+const FLOODS: u64 = 1 << 38;
 
 /// What a refused request asked for, as far as it can be told, for the answer and the log.
 #[derive(Debug)]
@@ -112,6 +114,11 @@ impl Connection {
         self.word.fetch_sub(1, AcqRel);
     }
 
+    /// Was the connection cut off because of frames that ask for nothing?
+    pub(crate) fn floods(&self) -> bool {
+        self.word.load(Relaxed) & FLOODS != 0
+    }
+
     /// What the request was that the guard refused.
     pub(crate) fn take_refused(&self) -> Option<Refused> {
         self.refused.lock().unwrap_or_else(PoisonError::into_inner).take()
@@ -125,6 +132,15 @@ impl Connection {
 
     pub(super) fn set_refused(&self, refused: Refused) {
         *self.refused.lock().unwrap_or_else(PoisonError::into_inner) = Some(refused);
+    }
+
+    /// The sweep's clock.
+    pub(super) fn clock_ms(&self) -> u64 {
+        self.clock_ms.load(Relaxed)
+    }
+
+    pub(super) fn on_flood(&self) {
+        self.set(FLOODS);
     }
 
     /// Part of a head has arrived.

@@ -37,6 +37,7 @@ struct Allowed {
     body_ms: u64,
     body_bytes: u64,
     write_ms: u64,
+    write_bytes: u64,
 }
 
 /// A connection, and what the sweep noted of it.
@@ -49,7 +50,7 @@ struct Entry {
     /// How long the body under way was waited for in this window.
     body_ms: u64,
     body_bytes: u64,
-    /// How long nothing of the answer was taken.
+    /// How long the client did not take what was there for it in this window.
     blocked_ms: u64,
     written: u64,
 }
@@ -121,6 +122,10 @@ impl Connections {
                     .saturating_mul(limits.client_read_timeout_ms)
                     / 1_000,
                 write_ms: limits.client_write_timeout_ms,
+                write_bytes: limits
+                    .client_answer_bytes_per_second_min
+                    .saturating_mul(limits.client_write_timeout_ms)
+                    / 1_000,
             },
             table: Mutex::new(Table::default()),
             evicted: AtomicU64::new(0),
@@ -248,16 +253,21 @@ impl Entry {
         }
     }
 
+    /// Only time counts in which the client keeps its answer waiting: a server may be slow.
     fn judge_answer(&mut self, seen: &Seen, allowed: &Allowed, elapsed_ms: u64) {
-        if !seen.is_blocked || seen.written != self.written {
+        if self.blocked_ms == 0 {
             self.written = seen.written;
-            self.blocked_ms = 0;
+        }
+        if !seen.is_blocked {
             return;
         }
         self.blocked_ms += elapsed_ms;
         if self.blocked_ms > allowed.write_ms {
-            self.connection.cut();
-            self.leaves = true;
+            if seen.written - self.written < allowed.write_bytes.max(1) {
+                self.connection.cut();
+                self.leaves = true;
+            }
+            self.blocked_ms = 0;
         }
     }
 }

@@ -6,6 +6,10 @@
 //! requests of that stretch and the tenth of a window before it. From that follows, for any time
 //! `t` since the start: repeats up to `t` <= share of the requests up to `t` + minimum * (whole
 //! windows in `t` + 1).
+//!
+//! A front door stands before balancers that have budgets of their own, and two shares of a fifth
+//! in a row would make 1.44 times the requests. So what a balancer repeated is taken out of the
+//! front door's budget too, which repeats less for it.
 
 use std::time::Duration;
 
@@ -60,6 +64,12 @@ impl Budget {
         self.slot(now).retries += 1;
         self.total.retries += 1;
         true
+    }
+
+    /// Repeats that somebody else made of requests that were sent there from here.
+    pub(super) fn spend(&mut self, now: Moment, repeats: u64) {
+        self.slot(now).retries += repeats;
+        self.total.retries += repeats;
     }
 
     /// Repeats that are allowed now.

@@ -82,4 +82,11 @@ impl Policy {
         self.counters.retries_after_sent += u64::from(failure.sent == Sent::Something);
         Ok(())
     }
+
+    /// A balancer says that it sent a request again that it had from here; that counts as repeats
+    /// of our own.
+    pub fn on_repeats_behind(&mut self, now: Moment, repeats: u32) {
+        self.budget.spend(now, u64::from(repeats));
+        self.counters.retries_behind += u64::from(repeats);
+    }
 }

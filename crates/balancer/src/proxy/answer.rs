@@ -15,7 +15,7 @@ use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tokio::time::Sleep;
 
 use super::exchange::Exchange;
-use super::headers::{REASON_HEADER, SERVER_HEADER};
+use super::headers::{REASON_HEADER, SERVER_HEADER, tell_repeats};
 use crate::policy::Outcome;
 use crate::reason::Reason;
 use crate::upstream::Connection;
@@ -172,6 +172,7 @@ pub(super) fn refusal(mut exchange: Exchange, reason: Reason) -> Response<Answer
     let mut answer = written(reason.status(), "application/problem+json", body, is_head);
     let headers = answer.headers_mut();
     headers.insert(REASON_HEADER, HeaderValue::from_static(reason.word()));
+    tell_repeats(&exchange, headers);
     if reason == Reason::MethodNotAllowed {
         headers.insert(ALLOW, HeaderValue::from_static(OFFERED_METHODS));
     }

@@ -40,6 +40,8 @@ pub(super) struct Exchange {
     attempt: Option<Attempt>,
     began: Moment,
     repeats_after_sent: u32,
+    /// Repeats of this kind by balancers behind this one, as they say.
+    repeats_behind: u32,
     sent_something: bool,
     random: u64,
 }
@@ -86,6 +88,7 @@ impl Exchange {
             attempt: None,
             began: shared.now(),
             repeats_after_sent: 0,
+            repeats_behind: 0,
             sent_something: false,
             random: u64::try_from(trace >> 64).unwrap_or(0),
         }
@@ -123,12 +126,23 @@ impl Exchange {
     }
 
     /// The head of the answer arrived.
-    pub(super) fn on_answer(&mut self, status: u16) {
-        self.status = status;
+    pub(super) fn on_answer(&mut self, answer: &mut http::response::Parts) {
+        self.status = answer.status.as_u16();
+        let repeats = headers::take_repeats(&mut answer.headers);
+        self.repeats_behind = self.repeats_behind.saturating_add(repeats);
         let now = self.shared.now();
+        let mut policy = self.shared.policy();
         if let Some(attempt) = self.attempt.as_mut() {
-            self.shared.policy().on_first_byte(attempt, now);
+            policy.on_first_byte(attempt, now);
         }
+        if repeats > 0 {
+            policy.on_repeats_behind(now, repeats);
+        }
+    }
+
+    /// How often the request was sent again after a server may have seen it.
+    pub(super) fn repeats(&self) -> u32 {
+        self.repeats_after_sent.saturating_add(self.repeats_behind)
     }
 
     /// Ends the attempt under way.
@@ -225,7 +239,8 @@ impl Drop for Exchange {
     }
 }
 
-fn hexadecimal(number: u128) -> [u8; 32] {
+/// The digits of a random number.
+pub(super) fn hexadecimal(number: u128) -> [u8; 32] {
     let mut digits = [b'0'; 32];
     for (position, digit) in digits.iter_mut().rev().enumerate() {
         let nibble = u8::try_from((number >> (4 * position)) & 15).unwrap_or(0);

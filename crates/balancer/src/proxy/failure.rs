@@ -3,7 +3,8 @@
 use std::error::Error as _;
 use std::io;
 
-use http::header::RETRY_AFTER;
+use http::StatusCode;
+use http::header::{CONTENT_LENGTH, HeaderMap, RETRY_AFTER, TRANSFER_ENCODING};
 use http::response::Parts;
 
 use super::headers::REASON_HEADER;
@@ -54,6 +55,28 @@ pub(super) const SILENT: Seen = Seen {
     reason: Reason::Timeout,
     may_repeat: true,
 };
+
+/// The answer can be taken in two ways.
+pub(super) const AMBIGUOUS: Seen = Seen {
+    outcome: Outcome::Garbage,
+    sent: Sent::Something,
+    reason: Reason::Garbage,
+    may_repeat: true,
+};
+
+/// Is it unclear where the answer ends, or whether it is one? The library reads such answers in one
+/// of the ways; whoever is behind us may read them in another. Nobody was asked to switch
+/// protocols: `Upgrade` is not passed on.
+pub(super) fn is_ambiguous(status: StatusCode, headers: &HeaderMap) -> bool {
+    if status == StatusCode::SWITCHING_PROTOCOLS {
+        return true;
+    }
+    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
+    let Some(coding) = codings.next() else { return false };
+    !coding.as_bytes().eq_ignore_ascii_case(b"chunked")
+        || codings.next().is_some()
+        || headers.contains_key(CONTENT_LENGTH)
+}
 
 /// The connection was there, so something may have been sent. That a write failed at once does not
 /// prove the contrary: part of it may have left before.

@@ -15,22 +15,26 @@ use http::uri::{PathAndQuery, Uri};
 use http::{HeaderValue, Method, Version};
 
 use super::exchange::{Exchange, RequestId};
+use super::trace;
 use crate::policy::Repeatable;
 use crate::reason::Reason;
 
 pub(super) const REASON_HEADER: HeaderName = HeaderName::from_static("x-ballast-reason");
 pub(super) const SERVER_HEADER: HeaderName = HeaderName::from_static("x-ballast-server");
+/// How often the request was sent again after a server may have seen it.
+const REPEATS_HEADER: HeaderName = HeaderName::from_static("x-ballast-repeats");
 /// On answers of servers that were tried because none was usable.
 const FAIL_OPEN_HEADER: HeaderName = HeaderName::from_static("x-ballast-fail-open");
 /// On requests that left their region: they must not leave the next one too.
 const SPILL_HEADER: HeaderName = HeaderName::from_static("x-ballast-spill");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-const TRACE_PARENT: HeaderName = HeaderName::from_static("traceparent");
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
+/// Most repeats that an answer can tell of: one by each of two balancers.
+const REPEATS_BEHIND_MAX: u32 = 2;
 /// Longest id that is taken over from a client; a longer one is not an id.
 const REQUEST_ID_BYTES_MAX: usize = 128;
 
@@ -147,12 +151,8 @@ pub(super) fn towards_server(
         && let Ok(id) = HeaderValue::from_bytes(digits)
     {
         headers.insert(REQUEST_ID, id);
-        if !headers.contains_key(TRACE_PARENT)
-            && let Ok(trace) = HeaderValue::from_bytes(&trace_parent(digits))
-        {
-            headers.insert(TRACE_PARENT, trace);
-        }
     }
+    trace::keep_or_begin(&exchange.request_id, headers);
     if front_door {
         headers.remove(SPILL_HEADER);
     }
@@ -166,9 +166,25 @@ pub(super) fn mark_spill(exchange: &Exchange, headers: &mut HeaderMap) {
     }
 }
 
+/// What the balancer that gave this answer repeated. A budget is not spent by more than the
+/// attempts of one request, whatever the header says.
+pub(super) fn take_repeats(headers: &mut HeaderMap) -> u32 {
+    let Some(repeats) = headers.remove(REPEATS_HEADER) else { return 0 };
+    let repeats = repeats.to_str().ok().and_then(|text| text.parse().ok());
+    repeats.unwrap_or(0).min(REPEATS_BEHIND_MAX)
+}
+
+/// Says how often the request was repeated, if it was.
+pub(super) fn tell_repeats(exchange: &Exchange, headers: &mut HeaderMap) {
+    if exchange.repeats() > 0 {
+        headers.insert(REPEATS_HEADER, HeaderValue::from(exchange.repeats()));
+    }
+}
+
 /// The headers that are removed from and added to every answer.
 pub(super) fn towards_client(exchange: &Exchange, headers: &mut HeaderMap, version: Version) {
     remove_hop_by_hop(headers);
+    tell_repeats(exchange, headers);
     let Some(choice) = exchange.choice else { return };
     if let Some(server) = exchange.shared.upstreams.get(choice.server)
         && !headers.contains_key(SERVER_HEADER)
@@ -228,17 +244,6 @@ fn forwarded_for(headers: &HeaderMap, client: &Client) -> Option<HeaderValue> {
     // Writing to a vector cannot fail.
     let _ = write!(chain, "{}", client.ip);
     HeaderValue::from_bytes(&chain).ok()
-}
-
-/// Version 00, the trace and its first span, sampled (W3C Trace Context §3.2).
-fn trace_parent(request_id: &[u8; 32]) -> [u8; 55] {
-    let mut text = *b"00-00000000000000000000000000000000-0000000000000000-01";
-    let span = request_id.iter().rev().take(16);
-    let digits = request_id.iter().chain(b"-").chain(span);
-    for (place, digit) in text.iter_mut().skip(3).zip(digits) {
-        *place = *digit;
-    }
-    text
 }
 
 fn is_id(text: &[u8]) -> bool {

@@ -15,8 +15,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
-use tokio::time::{Instant, Sleep};
+use tokio::time::Instant;
 
+use super::patience::Patience;
 use crate::client::{Violation, violation_in};
 use crate::policy::Moment;
 use crate::reason::Reason;
@@ -42,7 +43,7 @@ struct State {
     keeping: bool,
     read: u64,
     last_part: Moment,
-    patience: Option<Pin<Box<Sleep>>>,
+    patience: Patience,
     ended: bool,
     failure: Option<Reason>,
     /// The rule that the client broke.
@@ -62,7 +63,7 @@ impl Upload {
             keeping,
             read: 0,
             last_part: shared.now(),
-            patience: None,
+            patience: Patience::default(),
             ended: false,
             failure: None,
             violation: None,
@@ -147,7 +148,6 @@ impl State {
             let Poll::Ready(frame) = Pin::new(&mut self.source).poll_frame(context) else {
                 return self.wait(context);
             };
-            self.patience = None;
             match frame {
                 None => self.ended = true,
                 Some(Ok(frame)) => {
@@ -164,9 +164,7 @@ impl State {
     }
 
     fn wait<T>(&mut self, context: &mut Context<'_>) -> Poll<Result<T, Reason>> {
-        let limit = Duration::from_millis(self.shared.limits().client_read_timeout_ms);
-        let patience = self.patience.get_or_insert_with(|| Box::pin(tokio::time::sleep(limit)));
-        ready!(patience.as_mut().poll(context));
+        ready!(self.patience.poll(context, self.shared.now(), self.shared.limits()));
         Poll::Ready(Err(self.fail(Reason::ClientTooSlow)))
     }
 
@@ -177,6 +175,9 @@ impl State {
             return Err(self.fail(Reason::BodyTooLarge));
         }
         self.last_part = self.shared.now();
+        if !self.patience.lasts(length, self.last_part, self.shared.limits()) {
+            return Err(self.fail(Reason::ClientTooSlow));
+        }
         if self.keeping {
             self.kept.push(part.clone());
             if self.read > READ_FIRST_BYTES {

@@ -44,6 +44,41 @@ async fn headers_are_kept_where_they_are_there() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_trace_that_cannot_be_followed_is_begun_anew() -> Result<()> {
+    const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
+    const SPAN: &str = "b7ad6b7169203331";
+    let state = "tracestate: vendor=1";
+    let parent = |value: String| format!("traceparent: {value}");
+    for (lines, is_kept) in [
+        (vec![parent(format!("00-{TRACE}-{SPAN}-00"))], true),
+        (vec![parent(format!("cc-{TRACE}-{SPAN}-01-later"))], true),
+        // Without one, and with an id that is no trace.
+        (vec![], false),
+        (vec!["x-request-id: abc-1".to_owned()], false),
+        (vec![parent(format!("00-{TRACE}-{SPAN}-01-later"))], false),
+        (vec![parent(format!("ff-{TRACE}-{SPAN}-01"))], false),
+        (vec![parent(format!("00-{}-{SPAN}-01", "0".repeat(32)))], false),
+        (vec![parent(format!("00-{TRACE}-{}-01", "0".repeat(16)))], false),
+        (vec![parent(format!("00-{}-{SPAN}-01", TRACE.to_uppercase()))], false),
+        (vec![parent(format!("00-{TRACE}-{SPAN}"))], false),
+        (vec![parent("nonsense".to_owned())], false),
+        (vec![parent(format!("00-{TRACE}-{SPAN}-01")); 2], false),
+    ] {
+        let sent: Vec<_> = lines.iter().map(String::as_str).chain([state]).collect();
+        let seen = forwarded(&sent).await?;
+        let got = seen.header("traceparent").expect("a trace");
+        assert_eq!(seen.head.matches("traceparent:").count(), 1, "{lines:?}");
+        assert_eq!(seen.header("tracestate"), is_kept.then_some("vendor=1"), "{lines:?}");
+        if is_kept {
+            assert_eq!(format!("traceparent: {got}"), lines[0]);
+        } else {
+            assert!(got.len() == 55 && !got.contains(TRACE), "{lines:?}: {got}");
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn hop_by_hop_headers_stay_on_their_hop() -> Result<()> {
     let seen = forwarded(&[
         "connection: keep-alive, x-secret",

@@ -1,11 +1,13 @@
 //! One process takes over from another: no connection refused, no request lost.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use anyhow::{Context, Result};
-use balancer::{Balancer, Config};
+use balancer::{Balancer, Config, self_signed};
+use serde_json::json;
 use tempfile::TempDir;
 use tokio::net::UnixListener;
 use tokio::task::JoinHandle;
@@ -14,6 +16,7 @@ use crate::bench::{Bench, Setup, config, eventually, in_time, start_with};
 use crate::client::{Client, get};
 use crate::control::{Talk, fields};
 use crate::origin::{Manner, Origin};
+use crate::tls::{h2_to, request};
 
 const REPLACEMENTS: usize = 20;
 
@@ -83,6 +86,88 @@ async fn clients_do_not_notice_twenty_replacements() -> Result<()> {
     assert!(done > REPLACEMENTS, "only {done} requests");
     let seen: usize = origins.iter().map(Origin::count).sum();
     assert_eq!(seen, done, "every request reached one server once");
+    for old in replaced {
+        assert!(in_time("the old one leaves", async { Ok(old.await?) }).await?);
+    }
+    Ok(())
+}
+
+/// Requests over HTTP/2 until told to stop, three at once; the first error ends it. A new
+/// connection is made when the one before takes no more requests.
+async fn keep_asking_h2(
+    address: SocketAddr,
+    folder: PathBuf,
+    stop: Arc<AtomicBool>,
+) -> Result<(usize, usize)> {
+    let (mut done, mut connections) = (0, 0);
+    while !stop.load(Relaxed) {
+        let client = h2_to(address, &folder).await.with_context(|| format!("after {done}"))?;
+        connections += 1;
+        while !stop.load(Relaxed) {
+            let Ok(mut ready) = client.clone().ready().await else { break };
+            let mut answers = Vec::new();
+            for _ in 0..3 {
+                match ready.send_request(request(http::Method::POST, &[]), true) {
+                    Ok((answer, _)) => answers.push(answer),
+                    // The connection takes no more; nothing was sent.
+                    Err(error) if !error.is_io() => break,
+                    Err(error) => return Err(error.into()),
+                }
+                let Ok(next) = ready.ready().await else { break };
+                ready = next;
+            }
+            if answers.is_empty() {
+                break;
+            }
+            for answer in answers {
+                let answer = match answer.await {
+                    Ok(answer) => answer,
+                    // It crossed the last word of the process before, which says that nothing came
+                    // of it, so that clients ask again (RFC 9113 §6.8). The servers' count shows
+                    // whether that is true.
+                    Err(error) if error.reason() == Some(h2::Reason::NO_ERROR) => continue,
+                    Err(error) => return Err(error).context(format!("after {done} requests")),
+                };
+                anyhow::ensure!(answer.status() == 200, "after {done} requests: {answer:?}");
+                done += 1;
+            }
+        }
+    }
+    Ok((done, connections))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn clients_over_tls_do_not_notice_replacements_either() -> Result<()> {
+    let (folder, keys) = (TempDir::new()?, TempDir::new()?);
+    let (_, fields) = fields(&folder);
+    let files = self_signed(keys.path())?;
+    let tls = json!({"certificate": files.certificate, "key": files.key});
+    let fields = format!(r#"{fields}"tls":{tls},"#);
+    let origins = vec![Origin::start("server0").await?];
+    let mut running = Balancer::start(again(&origins, &fields)?).await?;
+    let address = running.address();
+    eventually("the server is used", async || running.is_ready()).await?;
+    let stop = Arc::new(AtomicBool::new(false));
+    let clients: Vec<_> = (0..4)
+        .map(|_| tokio::spawn(keep_asking_h2(address, keys.path().to_owned(), Arc::clone(&stop))))
+        .collect();
+    let mut replaced = Vec::new();
+    for _ in 0..REPLACEMENTS / 2 {
+        let old = until_replaced(running);
+        running = Balancer::take_over(again(&origins, &fields)?).await?;
+        replaced.push(old);
+        let before = origins[0].count();
+        eventually("the new one serves", async || origins[0].count() > before + 20).await?;
+    }
+    stop.store(true, Relaxed);
+    let (mut done, mut connections) = (0, 0);
+    for client in clients {
+        let (requests, opened) = client.await??;
+        done += requests;
+        connections += opened;
+    }
+    assert_eq!(origins[0].count(), done, "every request reached the server once");
+    assert!(connections > 4 + REPLACEMENTS / 2, "they were sent elsewhere: {connections}");
     for old in replaced {
         assert!(in_time("the old one leaves", async { Ok(old.await?) }).await?);
     }

@@ -17,6 +17,8 @@ pub(crate) enum Manner {
     Answer,
     /// Answers with this status line and these header lines.
     AnswerWith(&'static str),
+    /// Answers with exactly these bytes, and keeps the connection.
+    Raw(&'static str),
     /// Reads the whole request and resets the connection.
     Reset,
     /// Resets the connection after this many bytes of body.
@@ -162,6 +164,7 @@ async fn serve(mut stream: TcpStream, state: &State) -> Result<()> {
                 let text = format!("HTTP/1.1 {head}\r\ncontent-length: 4\r\n\r\nbody");
                 stream.write_all(text.as_bytes()).await?;
             }
+            Manner::Raw(bytes) => stream.write_all(bytes.as_bytes()).await?,
             Manner::Reset | Manner::ResetAfter(_) => return reset(stream),
             Manner::Garbage => {
                 stream.write_all(b"\x16\x03\x01 this is no HTTP\r\n\r\n").await?;

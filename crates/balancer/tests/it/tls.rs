@@ -1,6 +1,8 @@
 //! TLS and HTTP/2 towards clients.
 
+use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
@@ -23,11 +25,11 @@ use crate::client::get;
 use crate::origin::{Manner, Origin};
 
 /// A balancer with TLS over one server that is in use.
-async fn start(folder: &TempDir) -> Result<Bench> {
+pub(crate) async fn start(folder: &TempDir) -> Result<Bench> {
     start_with(folder, "").await
 }
 
-async fn start_with(folder: &TempDir, more: &str) -> Result<Bench> {
+pub(crate) async fn start_with(folder: &TempDir, more: &str) -> Result<Bench> {
     let files = self_signed(folder.path())?;
     let tls = json!({"certificate": files.certificate, "key": files.key});
     let origin = Origin::start("server0").await?;
@@ -39,23 +41,42 @@ async fn start_with(folder: &TempDir, more: &str) -> Result<Bench> {
 }
 
 /// A connection that trusts the certificate in the folder alone.
-async fn connect(bench: &Bench, folder: &TempDir, alpn: &str) -> Result<TlsStream<TcpStream>> {
+pub(crate) async fn connect(
+    bench: &Bench,
+    folder: &TempDir,
+    alpn: &str,
+) -> Result<TlsStream<TcpStream>> {
+    connect_to(bench.address, folder.path(), alpn).await
+}
+
+async fn connect_to(
+    address: SocketAddr,
+    folder: &Path,
+    alpn: &str,
+) -> Result<TlsStream<TcpStream>> {
     let mut roots = RootCertStore::empty();
-    roots.add(CertificateDer::from_pem_file(folder.path().join("tls-certificate.pem"))?)?;
+    roots.add(CertificateDer::from_pem_file(folder.join("tls-certificate.pem"))?)?;
     let provider = Arc::new(ring::default_provider());
     let mut config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
         .with_root_certificates(roots)
         .with_no_client_auth();
     config.alpn_protocols = vec![alpn.as_bytes().to_vec()];
-    let stream = TcpStream::connect(bench.address).await?;
+    let stream = TcpStream::connect(address).await?;
     let name = ServerName::try_from("127.0.0.1")?;
     Ok(TlsConnector::from(Arc::new(config)).connect(name, stream).await?)
 }
 
 /// An HTTP/2 client on such a connection.
-async fn h2(bench: &Bench, folder: &TempDir) -> Result<h2::client::SendRequest<Bytes>> {
-    let stream = connect(bench, folder, "h2").await?;
+pub(crate) async fn h2(bench: &Bench, folder: &TempDir) -> Result<h2::client::SendRequest<Bytes>> {
+    h2_to(bench.address, folder.path()).await
+}
+
+pub(crate) async fn h2_to(
+    address: SocketAddr,
+    folder: &Path,
+) -> Result<h2::client::SendRequest<Bytes>> {
+    let stream = connect_to(address, folder, "h2").await?;
     assert_eq!(stream.get_ref().1.alpn_protocol(), Some(b"h2".as_slice()));
     let (client, connection) = h2::client::handshake(stream).await?;
     tokio::spawn(async move {
@@ -65,7 +86,7 @@ async fn h2(bench: &Bench, folder: &TempDir) -> Result<h2::client::SendRequest<B
     Ok(client)
 }
 
-fn request(method: Method, headers: &[(&str, &str)]) -> Request<()> {
+pub(crate) fn request(method: Method, headers: &[(&str, &str)]) -> Request<()> {
     let mut request = Request::builder().method(method).uri("https://bank/x?y=1");
     for (name, value) in headers {
         request = request.header(*name, *value);
@@ -73,7 +94,7 @@ fn request(method: Method, headers: &[(&str, &str)]) -> Request<()> {
     request.body(()).expect("a request")
 }
 
-async fn exchange(
+pub(crate) async fn exchange(
     client: &mut h2::client::SendRequest<Bytes>,
     request: Request<()>,
     parts: &[&'static str],

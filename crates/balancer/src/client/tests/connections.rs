@@ -111,20 +111,25 @@ fn a_body_must_come_at_its_rate() {
 
 #[test]
 fn an_answer_must_be_taken() {
-    let all = connections("balancer", r#""client_write_timeout_ms":1000"#);
-    let place = all.open(ip("10.0.0.1")).expect("a place");
-    let connection = place.connection();
-    assert!(connection.begin(1));
-    for _ in 0..20 {
-        connection.on_written(1);
+    let limits = r#""client_write_timeout_ms":1000,"client_answer_bytes_per_second_min":100"#;
+    let all = connections("balancer", limits);
+    let open = || all.open(ip("10.0.0.1")).expect("a place");
+    let take = |connection: &crate::client::Connection, bytes: usize| {
+        connection.on_written(bytes);
         connection.on_blocked();
         all.sweep(250);
-    }
-    assert!(!connection.is_cut(), "slowly is good enough");
-    for _ in 0..5 {
-        all.sweep(250);
-    }
-    assert!(connection.is_cut());
+        connection.is_cut()
+    };
+    let (place, other) = (open(), open());
+    assert!(place.connection().begin(1) && other.connection().begin(1));
+    assert!((0..50).all(|_| !take(place.connection(), 26)), "just quick enough");
+    place.connection().on_written(1);
+    assert!((0..10).any(|_| take(other.connection(), 19)), "just too slow");
+    (0..50).for_each(|_| all.sweep(250));
+    assert!(!place.connection().is_cut(), "nothing waits for it");
+    place.connection().on_blocked();
+    (0..10).for_each(|_| all.sweep(250));
+    assert!(place.connection().is_cut(), "nothing is taken");
 }
 
 #[test]

@@ -97,3 +97,18 @@ fn no_repeat_is_spent_when_those_in_use_are_full() {
     assert_eq!(got, Err(Denial::NoOtherServer), "a full server in use is waited for");
     assert_eq!(bench.policy.counters().retries, 0);
 }
+
+#[test]
+fn what_balancers_repeated_is_taken_from_the_budget() {
+    let mut bench = Bench::ready(2);
+    (0..100).for_each(|_| bench.policy.on_request(bench.now));
+    bench.policy.on_repeats_behind(bench.now, 15);
+    let failure = failure(SENT, Repeatable::Yes, 1, 0);
+    let allowed =
+        (0..20).filter(|_| bench.policy.permit_retry(bench.now, &failure).is_ok()).count();
+    assert_eq!(allowed, 5, "20 of 100, less 15");
+    assert_eq!(bench.policy.counters().retries_behind, 15);
+    bench.policy.on_repeats_behind(bench.now, 1_000);
+    bench.now += Duration::from_secs(12);
+    assert_eq!(bench.policy.retries_left(bench.now), 3, "forgotten after the window");
+}
