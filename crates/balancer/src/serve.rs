@@ -256,6 +256,7 @@ fn open(
         Ok(place) => place,
         Err(reason) => {
             stats.connections_refused.fetch_add(1, Relaxed);
+            stats.on_reason(reason);
             connections.spawn(client::turn_away(stream, answer::too_many_connections(reason)));
             return;
         }

@@ -116,6 +116,9 @@ async fn one_address_may_not_take_all_connections() -> Result<()> {
     let mut third = Client::connect(door.address()).await?;
     let answer = in_time("429", third.read()).await?;
     assert_eq!((answer.status, answer.reason()), (429, Some("too_many_connections")));
+    let metrics = second.send("GET /metrics", &[], b"").await?.text();
+    let counted = r#"failures_total{reason="too_many_connections"} 1"#;
+    assert!(metrics.contains(counted), "{metrics}");
     drop(first);
     eventually("there is room again", async || {
         get(door.address(), "/x").await.is_ok_and(|answer| answer.status == 200)
