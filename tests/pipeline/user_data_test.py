@@ -13,10 +13,10 @@ VALUES = {
 }
 
 
-def rendered():
+def rendered(**others):
     text = TEMPLATE.read_text()
     assert "%{" not in text and "$${" not in text
-    return re.sub(r"\$\{(\w+)\}", lambda found: VALUES[found.group(1)], text)
+    return re.sub(r"\$\{(\w+)\}", lambda found: {**VALUES, **others}[found.group(1)], text)
 
 
 def python_part():
@@ -112,4 +112,7 @@ class UserData(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    if sys.argv[1:2] == ["--render"]:
+        print(rendered(**dict(word.split("=", 1) for word in sys.argv[2:])))
+    else:
+        unittest.main()

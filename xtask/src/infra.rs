@@ -8,17 +8,22 @@
 
 mod edits;
 mod equality;
+mod names;
+mod parallel;
 mod plan;
 mod rules;
 mod terraform;
 mod texts;
 mod topologies;
+mod user_data;
+mod wishes;
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, ensure};
 use fleet::topology::Topology;
 
+use parallel::in_parallel;
 use plan::Plan;
 use terraform::Terraform;
 
@@ -41,10 +46,26 @@ pub(crate) fn run(arguments: &[String]) -> anyhow::Result<Vec<String>> {
     }
 }
 
+/// What the rules and the equality say of a root's plan; else what Terraform said against it.
+fn judge_planned(
+    planned: Result<String, String>,
+    copy: &Path,
+    root: &str,
+) -> anyhow::Result<Vec<String>> {
+    planned.map_or_else(|said| Ok(vec![said]), |plan| judge(&plan, copy, root))
+}
+
+/// The wishes that a plan of the production profile leaves open.
+fn wishes_of(json: &str, copy: &Path, root: &str) -> anyhow::Result<Vec<String>> {
+    let topology = Topology::load(Some(&copy.join("topology.json")))?;
+    Ok(wishes::check(&Plan::parse(json)?, &topology, root))
+}
+
 /// The rules and the equality over one plan of one root.
 fn judge(json: &str, copy: &Path, root: &str) -> anyhow::Result<Vec<String>> {
     let plan = Plan::parse(json)?;
     let mut breaches = rules::check(&plan);
+    breaches.extend(user_data::check(&plan));
     if let Some(key) = root.strip_prefix("live/").filter(|key| *key != "global") {
         let topology = Topology::load(Some(&copy.join("topology.json")))?;
         breaches.extend(equality::check(&plan, &topology, key)?);
@@ -72,16 +93,7 @@ fn check(root: &Path) -> anyhow::Result<Vec<String>> {
         crate::say("################################################################");
         return Ok(breaches);
     }
-    for folder in folders(copy.path())? {
-        let script =
-            "terraform init -backend=false -no-color >init.log || { cat init.log; exit 1; }
-            terraform validate -no-color || exit 1
-            [ ! -d tests ] || terraform test -no-color";
-        let (is_valid, said) = terraform.run(&folder, script)?;
-        if !is_valid {
-            breaches.push(format!("{}: {said}", folder.display()));
-        }
-    }
+    breaches.extend(validate(&terraform, copy.path())?);
     crate::say("infra: sources are formatted and valid, and both readers know the same topologies");
     if !terraform.can_plan() {
         crate::say("################################################################");
@@ -90,9 +102,14 @@ fn check(root: &Path) -> anyhow::Result<Vec<String>> {
         crate::say("################################################################");
         return Ok(breaches);
     }
-    for place in ROOTS {
-        breaches.extend(plan_twice(&terraform, root, place)?);
-    }
+    let twice = in_parallel(&ROOTS, |place| plan_twice(&terraform, root, place))?;
+    let (found, plans): (Vec<_>, Vec<_>) = twice.into_iter().unzip();
+    breaches.extend(found.into_iter().flatten());
+    breaches.extend(names::check(
+        &terraform,
+        root,
+        &plans.into_iter().flatten().collect::<Vec<_>>(),
+    )?);
     breaches.extend(plan_least(&terraform, root)?);
     crate::say("infra: every root was planned, applied and planned again");
     breaches.extend(topologies::plan_others(&terraform, root)?);
@@ -106,33 +123,50 @@ fn check(root: &Path) -> anyhow::Result<Vec<String>> {
     Ok(breaches)
 }
 
-/// Plans, applies, and plans again what a bank would run.
-fn plan_twice(terraform: &Terraform, root: &Path, place: &str) -> anyhow::Result<Vec<String>> {
+/// Validates every root and module, and runs its tests.
+fn validate(terraform: &Terraform, copy: &Path) -> anyhow::Result<Vec<String>> {
+    let script = "terraform init -backend=false -no-color >init.log || { cat init.log; exit 1; }
+        terraform validate -no-color || exit 1
+        [ ! -d tests ] || terraform test -no-color";
+    let refused = in_parallel(&folders(copy)?, |folder| {
+        let (is_valid, said) = terraform.run(folder, script)?;
+        Ok((!is_valid).then(|| format!("{}: {said}", folder.display())))
+    })?;
+    Ok(refused.into_iter().flatten().collect())
+}
+
+/// Plans, applies, and plans again what a bank would run; the breaches, and the second plan.
+fn plan_twice(
+    terraform: &Terraform,
+    root: &Path,
+    place: &str,
+) -> anyhow::Result<(Vec<String>, Option<Plan>)> {
     let copy = terraform.copy(root)?;
+    let mut last = None;
     let mut breaches = Vec::new();
     for plan in [Terraform::first_plan, Terraform::second_plan] {
-        match plan(terraform, copy.path(), place, "production")? {
-            Ok(plan) => breaches.extend(judge(&plan, copy.path(), place)?),
-            Err(said) => breaches.push(said),
+        let planned = plan(terraform, copy.path(), place, "production")?;
+        if let Ok(json) = &planned {
+            breaches.extend(wishes_of(json, copy.path(), place)?);
+            last = Some(Plan::parse(json)?);
         }
+        breaches.extend(judge_planned(planned, copy.path(), place)?);
         if !breaches.is_empty() {
             break;
         }
     }
-    Ok(breaches.into_iter().map(|breach| format!("{place}: {breach}")).collect())
+    Ok((breaches.into_iter().map(|breach| format!("{place}: {breach}")).collect(), last))
 }
 
 /// Plans the least that keeps every rule; only regions differ between the profiles.
 fn plan_least(terraform: &Terraform, root: &Path) -> anyhow::Result<Vec<String>> {
     let copy = terraform.copy(root)?;
-    let mut breaches = Vec::new();
-    for place in ["live/east", "live/west"] {
-        match terraform.first_plan(copy.path(), place, "minimal")? {
-            Ok(plan) => breaches.extend(judge(&plan, copy.path(), place)?),
-            Err(said) => breaches.push(format!("{place}, minimal: {said}")),
-        }
-    }
-    Ok(breaches)
+    let found = in_parallel(&["live/east", "live/west"], |place| {
+        let planned = terraform.first_plan(copy.path(), place, "minimal")?;
+        let found = judge_planned(planned, copy.path(), place)?;
+        Ok(found.into_iter().map(|it| format!("{place}, minimal: {it}")).collect::<Vec<_>>())
+    })?;
+    Ok(found.into_iter().flatten().collect())
 }
 
 /// Every root and module.

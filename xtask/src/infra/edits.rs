@@ -13,6 +13,7 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use serde::Deserialize;
 
+use super::parallel::in_parallel;
 use super::{Terraform, texts};
 
 /// One edit: in which file what becomes what, which root shows it, and what must be said.
@@ -24,6 +25,12 @@ struct Edit {
     from: String,
     to: String,
     said: String,
+    /// The resource that the edited sources are to make anew after the others were applied.
+    #[serde(default)]
+    replaced: Option<String>,
+    /// Whether what is said is seen only in the plan of what was applied.
+    #[serde(default)]
+    applied: bool,
 }
 
 /// Makes each edit to a copy of its own and expects the checks to say the rule.
@@ -31,39 +38,51 @@ pub(crate) fn try_edits(terraform: &Terraform, root: &Path) -> anyhow::Result<us
     let table = std::fs::read_to_string(root.join("tests/data/infra_edits.json"))?;
     let edits: Vec<Edit> = serde_json::from_str(&table).context("the table of edits")?;
     ensure!(edits.len() >= 15, "only {} edits", edits.len());
-    for edit in &edits {
-        let copy = terraform.copy(root)?;
-        let file = copy.path().join("infra").join(&edit.file);
-        let text = std::fs::read_to_string(&file)
-            .with_context(|| format!("could not read {}", file.display()))?;
-        ensure!(
-            text.contains(&edit.from),
-            "the edit `{}` finds no place in {}",
-            edit.what,
-            edit.file
-        );
-        std::fs::write(&file, text.replacen(&edit.from, &edit.to, 1))?;
-        let said = said_of(terraform, copy.path(), &edit.root)?;
-        // Terraform breaks its messages into lines.
-        let words = said.split(['\n', '│', ' ']).filter(|it| !it.is_empty());
-        let line = words.collect::<Vec<_>>().join(" ");
-        ensure!(
-            line.contains(&edit.said),
-            "the edit `{}` was not refused with `{}`, but with: {said}",
-            edit.what,
-            edit.said
-        );
-    }
+    in_parallel(&edits, |edit| try_edit(terraform, root, edit))?;
     Ok(edits.len())
 }
 
-/// Everything that the checks say of a first plan; empty when they are content.
-fn said_of(terraform: &Terraform, copy: &Path, root: &str) -> anyhow::Result<String> {
-    let mut said = texts::check(&copy.join("infra"))?;
-    match terraform.first_plan(copy, root, "production")? {
-        Ok(plan) => said.extend(super::judge(&plan, copy, root)?),
-        Err(refusal) => said.push(refusal),
+fn try_edit(terraform: &Terraform, root: &Path, edit: &Edit) -> anyhow::Result<()> {
+    let copy = terraform.copy(root)?;
+    if edit.replaced.is_some() {
+        let planned = terraform.first_plan(copy.path(), &edit.root, "production")?;
+        let applied = planned.and(terraform.apply(copy.path(), &edit.root)?);
+        ensure!(applied.is_ok(), "{}: {}", edit.what, applied.err().unwrap_or_default());
     }
+    let file = copy.path().join("infra").join(&edit.file);
+    let text = std::fs::read_to_string(&file)
+        .with_context(|| format!("could not read {}", file.display()))?;
+    ensure!(text.contains(&edit.from), "the edit `{}` finds no place in {}", edit.what, edit.file);
+    std::fs::write(&file, text.replacen(&edit.from, &edit.to, 1))?;
+    let said = said_of(terraform, copy.path(), edit)?;
+    // Terraform breaks its messages into lines.
+    let words = said.split(['\n', '│', ' ']).filter(|it| !it.is_empty());
+    let line = words.collect::<Vec<_>>().join(" ");
+    ensure!(
+        line.contains(&edit.said),
+        "the edit `{}` was not refused with `{}`, but with: {said}",
+        edit.what,
+        edit.said
+    );
+    Ok(())
+}
+
+/// Everything that the checks say of the plan after the edit; empty when they are content.
+fn said_of(terraform: &Terraform, copy: &Path, edit: &Edit) -> anyhow::Result<String> {
+    let mut said = texts::check(&copy.join("infra"))?;
+    let production = "production";
+    let planned = match &edit.replaced {
+        Some(address) => terraform.replacing_plan(copy, &edit.root, production, address)?,
+        None => terraform.first_plan(copy, &edit.root, production)?,
+    };
+    let planned = match planned {
+        Ok(_) if edit.applied => terraform.second_plan(copy, &edit.root, production)?,
+        planned => planned,
+    };
+    if let Ok(plan) = &planned {
+        said.extend(super::wishes_of(plan, copy, &edit.root)?);
+    }
+    said.extend(super::judge_planned(planned, copy, &edit.root)?);
     Ok(said.join("\n"))
 }
 
@@ -96,18 +115,37 @@ pub(crate) fn try_misspellings(
         }
     }
     ensure!(places.len() >= count, "only {} arguments to misspell", places.len());
+    let mut misspellings = Vec::new();
     for _ in 0..count {
         let Some((file, number, name)) = places.get(random.random_range(0..places.len())) else {
             bail!("no place");
         };
-        let at = random.random_range(0..name.len());
-        let (before, after) = name.split_at(at);
+        let (before, after) = name.split_at(random.random_range(0..name.len()));
         let wrong = format!("{before}q{after}");
+        misspellings.push(Misspelling { file, number: *number, name, wrong });
+    }
+    in_parallel(&misspellings, |it| {
+        it.try_it(terraform, root).with_context(|| format!("seed {seed}"))
+    })?;
+    Ok(count)
+}
+
+/// One argument, and how it is written wrongly.
+struct Misspelling<'a> {
+    file: &'a Path,
+    number: usize,
+    name: &'a str,
+    wrong: String,
+}
+
+impl Misspelling<'_> {
+    fn try_it(&self, terraform: &Terraform, root: &Path) -> anyhow::Result<()> {
         let copy = terraform.copy(root)?;
-        let inside = copy.path().join(file.strip_prefix(root)?);
+        let inside = copy.path().join(self.file.strip_prefix(root)?);
         let text = std::fs::read_to_string(&inside)?;
         let lines = text.lines().enumerate().map(|(index, line)| {
-            if index == *number { line.replacen(name.as_str(), &wrong, 1) } else { line.to_owned() }
+            let is_it = index == self.number;
+            if is_it { line.replacen(self.name, &self.wrong, 1) } else { line.to_owned() }
         });
         std::fs::write(&inside, lines.collect::<Vec<_>>().join("\n") + "\n")?;
         let folder = inside.parent().context("a file lies in a folder")?;
@@ -116,10 +154,12 @@ pub(crate) fn try_misspellings(
             "terraform init -backend=false -no-color >/dev/null && terraform validate -no-color",
         )?;
         ensure!(
-            !is_fine && said.contains(&wrong),
-            "`{name}` written `{wrong}` in {} was not refused (seed {seed}): {said}",
-            file.display()
+            !is_fine && said.contains(&self.wrong),
+            "`{}` written `{}` in {} was not refused: {said}",
+            self.name,
+            self.wrong,
+            self.file.display()
         );
+        Ok(())
     }
-    Ok(count)
 }

@@ -32,13 +32,16 @@ impl Terraform {
     /// Whether the provider is there. Only a registry that is out of reach makes it false: whatever
     /// else is wrong is for the checks to find.
     pub(crate) fn has_provider(&self, copy: &Path) -> anyhow::Result<bool> {
+        if self.can_plan() {
+            return Ok(true);
+        }
         let folder = copy.join("infra/modules/network");
         let (is_there, said) = self.run(&folder, "terraform init -backend=false -no-color")?;
         let is_out_of_reach =
             ["could not connect to", "Failed to query available provider packages"]
                 .iter()
                 .any(|words| said.contains(words));
-        Ok(self.can_plan() || is_there || !is_out_of_reach)
+        Ok(is_there || !is_out_of_reach)
     }
 
     /// Runs a shell script in the folder; whether it was fine, and all it said.
@@ -99,6 +102,13 @@ impl Terraform {
         self.json(copy, root, &script, "first.json")
     }
 
+    /// Applies the first plan of a root, to pretended resources; what Terraform said against it.
+    pub(crate) fn apply(&self, copy: &Path, root: &str) -> anyhow::Result<Result<(), String>> {
+        let apply = "terraform apply -no-color -compact-warnings first.tfplan";
+        let (is_fine, said) = self.run(&copy.join("infra").join(root), apply)?;
+        Ok(if is_fine { Ok(()) } else { Err(said) })
+    }
+
     /// Applies the first plan, plans again, and gives the second plan as JSON; it must be empty.
     pub(crate) fn second_plan(
         &self,
@@ -106,15 +116,36 @@ impl Terraform {
         root: &str,
         profile: &str,
     ) -> anyhow::Result<Result<String, String>> {
-        let apply = "terraform apply -no-color -compact-warnings first.tfplan";
-        let (is_fine, said) = self.run(&copy.join("infra").join(root), apply)?;
-        if !is_fine {
+        if let Err(said) = self.apply(copy, root)? {
             return Ok(Err(said));
         }
+        let refusal = "echo the second plan is not empty;";
+        self.later_plan(copy, root, profile, "-detailed-exitcode", refusal)
+    }
+
+    /// Plans what was applied once more, with one of its resources made anew.
+    pub(crate) fn replacing_plan(
+        &self,
+        copy: &Path,
+        root: &str,
+        profile: &str,
+        address: &str,
+    ) -> anyhow::Result<Result<String, String>> {
+        self.later_plan(copy, root, profile, &format!("-replace='{address}'"), "")
+    }
+
+    fn later_plan(
+        &self,
+        copy: &Path,
+        root: &str,
+        profile: &str,
+        option: &str,
+        refusal: &str,
+    ) -> anyhow::Result<Result<String, String>> {
         let script = format!(
-            "terraform plan -no-color -compact-warnings -detailed-exitcode {} -out=second.tfplan \
-             >plan.log && terraform show -json second.tfplan >second.json || \
-             {{ cat plan.log; echo the second plan is not empty; exit 1; }}",
+            "terraform plan -no-color -compact-warnings {option} {} -out=second.tfplan \
+             >plan.log 2>&1 && terraform show -json second.tfplan >second.json || \
+             {{ cat plan.log; {refusal} exit 1; }}",
             values(copy, profile)
         );
         self.json(copy, root, &script, "second.json")

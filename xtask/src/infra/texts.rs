@@ -13,6 +13,14 @@ use anyhow::Context;
 const NAMES: &[&str] =
     &["name", "Name", "identifier", "bucket", "replication_group_id", "alarm_name"];
 
+/// What cannot be made again: Terraform itself refuses to remove it. A reader can.
+const PRECIOUS: &[&str] = &[
+    "resource \"aws_db_instance\" \"this\"",
+    "resource \"aws_ebs_volume\" ",
+    "resource \"aws_kms_key\" ",
+    "resource \"aws_kms_replica_key\" ",
+];
+
 /// Checks every `.tf` file below the folder; gives the breaches.
 pub(crate) fn check(infra: &Path) -> anyhow::Result<Vec<String>> {
     let mut files = Vec::new();
@@ -63,6 +71,10 @@ fn breaches_of(place: &str, text: &str) -> Vec<String> {
         }
         if head.starts_with("provider ") && !has("alias") {
             breaches.push(format!("{head} has no alias: it would serve whoever names no region"));
+        }
+        let is_precious = PRECIOUS.iter().any(|start| head.starts_with(start));
+        if is_precious && !body.contains("prevent_destroy = true") {
+            breaches.push(format!("{head} has no prevent_destroy, and cannot be made again"));
         }
         if head.starts_with("resource ") && !place.starts_with("modules/naming") {
             let literal = body.lines().find(|line| {
@@ -124,6 +136,7 @@ mod tests {
             ("provider \"aws\" {\n  region = \"x\"\n}\n".to_owned(), 1),
             ("resource \"a\" \"b\" {\n  name = \"made-up\"\n}\n".to_owned(), 1),
             ("resource \"a\" \"b\" {\n  name = var.names.b\n}\n".to_owned(), 0),
+            ("resource \"aws_kms_key\" \"b\" {\n  region = var.region\n}\n".to_owned(), 1),
             ("terraform {\n  backend \"s3\" {\n    use_lockfile = true\n  }\n}\n".to_owned(), 1),
             ("locals {\n  access_key = \"x\"\n}\n".to_owned(), 1),
         ];

@@ -11,6 +11,7 @@ use anyhow::{Context, ensure};
 use serde_json::{Map, Value, json};
 
 use super::Terraform;
+use super::parallel::in_parallel;
 
 /// Tries Terraform's rules with every broken topology of the table.
 pub(crate) fn check_table(terraform: &Terraform, root: &Path) -> anyhow::Result<Vec<String>> {
@@ -97,22 +98,19 @@ pub(crate) fn plan_others(terraform: &Terraform, root: &Path) -> anyhow::Result<
         ),
     ];
     let base = read(&root.join("topology.json"))?;
-    let mut breaches = Vec::new();
-    for (what, rows) in others {
+    let found = in_parallel(&others, |(what, rows)| {
         let document = rows.iter().try_fold(base.clone(), |base, row| edited(&base, row))?;
         let copy = terraform.copy(root)?;
         std::fs::write(copy.path().join("topology.json"), document.to_string())?;
+        let mut breaches = Vec::new();
         for place in ["live/east", "live/west", "live/global"] {
-            match terraform.first_plan(copy.path(), place, "production")? {
-                Ok(plan) => {
-                    let found = super::judge(&plan, copy.path(), place)?;
-                    breaches.extend(found.into_iter().map(|it| format!("{what}, {place}: {it}")));
-                }
-                Err(said) => breaches.push(format!("{what}, {place}: {said}")),
-            }
+            let planned = terraform.first_plan(copy.path(), place, "production")?;
+            let found = super::judge_planned(planned, copy.path(), place)?;
+            breaches.extend(found.into_iter().map(|it| format!("{what}, {place}: {it}")));
         }
-    }
-    Ok(breaches)
+        Ok(breaches)
+    })?;
+    Ok(found.into_iter().flatten().collect())
 }
 
 /// The document with the row's `value` at its `pointer` (RFC 6901).

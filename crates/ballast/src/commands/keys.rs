@@ -28,6 +28,8 @@ enum What {
     Show,
     /// Let the next key sign from each server's next start on (see `ballast roll`)
     Rotate,
+    /// Make the file of the keys that sign receipts, which all servers share, unless it is there
+    MakeReceipt,
     /// Make the file of data keys that all servers share, unless it is there: they seal social
     /// security numbers and second factors in the books
     MakeData,
@@ -37,7 +39,7 @@ pub(crate) fn run(args: &KeysArgs) -> anyhow::Result<ExitCode> {
     let folder = DataFolder::at(&args.data)?;
     let path = match (&args.keys, &args.what) {
         (Some(path), _) => path.clone(),
-        (None, What::Show | What::Rotate) => folder.receipt_keys_file(),
+        (None, What::Show | What::Rotate | What::MakeReceipt) => folder.receipt_keys_file(),
         (None, What::MakeData) => folder.data_keys_file(),
     };
     match args.what {
@@ -46,6 +48,11 @@ pub(crate) fn run(args: &KeysArgs) -> anyhow::Result<ExitCode> {
             let id = receipt_keys::rotate(&path)?;
             output::data(&id);
             output::note("servers sign with this key from their next start on: `ballast roll`");
+        }
+        What::MakeReceipt => {
+            receipt_keys::make_if_missing(&path)?;
+            output::data(&path.display().to_string());
+            output::note("name it as receipt_keys in each server's configuration, and keep a copy");
         }
         What::MakeData => {
             data_keys::make_if_missing(&path)?;
