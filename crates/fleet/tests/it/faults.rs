@@ -224,8 +224,10 @@ async fn what_makes_no_sense_is_refused_with_a_sentence() {
 
 #[tokio::test]
 async fn nobody_elses_processes_are_touched() {
-    let (ours, theirs) = (Site::new(), Site::new());
+    let ours = Site::new();
     let (deployment, _events) = ours.start().await;
+    // Its ports are chosen when those of the first are taken.
+    let theirs = Site::new();
     let (other, _other_events) = theirs.start().await;
     let before = other.processes();
     let mut client = Client::connect(&ours.data()).await.unwrap();
