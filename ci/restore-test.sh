@@ -1,7 +1,11 @@
 #!/usr/bin/env bash
 # Restores a backup beside the original and proves its books with `ballast audit`.
 #
-# usage: ci/restore-test.sh local FILE    a copy of the embedded database
+# usage: ci/restore-test.sh local FILE    a copy of the embedded database, with the FILE-wal beside it
+#                                         if there was one: it holds what was committed last
+#        ci/restore-test.sh postgres FILE what `pg_dump --format custom` wrote, into a database that is
+#                                         made for it and removed again, on the server that PGHOST,
+#                                         PGPORT, PGUSER and PGPASSWORD name
 #        ci/restore-test.sh rds           the newest snapshot, into a database that is removed again
 #   BALLAST  the program; default target/release/ballast
 # shellcheck source=ci/lib.sh
@@ -15,7 +19,21 @@ case "${1:-}" in
         copy=$(mktemp -d)
         trap 'rm -rf "$copy"' EXIT
         cp -- "$2" "$copy/bank.db"
+        [ ! -f "$2-wal" ] || cp -- "$2-wal" "$copy/bank.db-wal"
         "${BALLAST:-target/release/ballast}" audit --database "sqlite:$copy/bank.db"
+        ;;
+    postgres)
+        [ $# -eq 2 ] || usage_error "the backup file is needed"
+        [ -f "$2" ] || fail "there is no backup $2"
+        need pg_restore postgresql-client
+        export PGHOST=${PGHOST:-localhost} PGPORT=${PGPORT:-5432} PGUSER=${PGUSER:-$(id -un)}
+        restored="ballast_restore_test_$$"
+        createdb "$restored"
+        trap 'dropdb --if-exists --force "$restored"' EXIT
+        # Owners and rights are the server's matter; the books are what is proved.
+        pg_restore --exit-on-error --no-owner --no-privileges --dbname "$restored" "$2"
+        "${BALLAST:-target/release/ballast}" audit \
+            --database "postgres://$PGUSER@$PGHOST:$PGPORT/$restored"
         ;;
     rds)
         need aws awscli
@@ -52,5 +70,5 @@ case "${1:-}" in
             --db-instance-identifier "$restored" --query 'DBInstances[0].Endpoint.Address')
         ci/on-server.sh "$region" /usr/local/sbin/ballast-cloud audit "$address"
         ;;
-    *) usage_error "local or rds is needed" ;;
+    *) usage_error "local, postgres or rds is needed" ;;
 esac
