@@ -1,10 +1,11 @@
-//! Ids and short texts in bodies: given as strings or as whole numbers.
+//! Ids, short texts and days in bodies and queries.
 
 use std::borrow::Cow;
 use std::fmt;
 
+use jiff::civil::Date;
 use ledger::operation::Description;
-use ledger::{AccountNumber, CustomerNumber};
+use ledger::{AccountNumber, CustomerNumber, Day};
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 use utoipa::ToSchema;
 
@@ -77,4 +78,10 @@ pub(crate) fn description(
         errors.push(FieldError::new(field(), DESCRIPTION_RULE));
         Description::default()
     })
+}
+
+/// The bank's day of a date.
+pub(crate) fn bank_day(date: Date) -> Day {
+    let since = date.duration_since(Date::constant(1970, 1, 1));
+    Day::of(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }

@@ -11,7 +11,6 @@ use axum::response::Response;
 use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use http::{HeaderValue, StatusCode};
 use jiff::civil::Date;
-use jiff::tz::TimeZone;
 use ledger::{CustomerNumber, UserId};
 use store::{AuditEvent, AuditFilter, AuditRow, PAGE_ROWS_MAX, UnixMs};
 
@@ -20,6 +19,7 @@ use super::layout::{Layout, Notice};
 use super::page;
 use super::show::when;
 use crate::api::cursor::{self, List};
+use crate::api::text::bank_day;
 use crate::call::Call;
 use crate::fields::Fields;
 use crate::problem::{FieldError, Problem};
@@ -135,11 +135,11 @@ fn filter(query: &Fields) -> Result<AuditFilter, Problem> {
     Ok(AuditFilter { from, until, user, action, result, subject, customer })
 }
 
-/// When a day of UTC, or one so many days later, begins.
+/// When a day of the bank, or one so many days later, begins.
 fn start_of_day(text: &str, days_later: i64) -> Option<UnixMs> {
-    let day: Date = text.parse().ok()?;
-    let day = day.checked_add(jiff::Span::new().days(days_later)).ok()?;
-    Some(day.to_zoned(TimeZone::UTC).ok()?.timestamp().as_millisecond())
+    let date: Date = text.parse().ok()?;
+    let date = date.checked_add(jiff::Span::new().days(days_later)).ok()?;
+    Some(bank_day(date).begins_at_ms())
 }
 
 fn inputs(query: &Fields, errors: &[FieldError]) -> Vec<Input> {
