@@ -20,6 +20,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         debit: AccountNumber::new(AccountNumber::FIRST),
         credit: AccountNumber::new(AccountNumber::FIRST + 1),
         amount: Amount::try_new(16_588, Currency::Usd)?,
+        reverses: None,
     };
     let movement = Movement {
         transfer: TransferId::new(1_000_000),

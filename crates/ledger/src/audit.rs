@@ -34,6 +34,8 @@ pub enum Rule {
     Orphans,
     /// Booking times never go back.
     BookingOrder,
+    /// A reversal is the one opposite of an earlier transfer that is no reversal.
+    Reversals,
 }
 
 impl Rule {
@@ -53,6 +55,7 @@ impl Rule {
         Self::Actors,
         Self::Orphans,
         Self::BookingOrder,
+        Self::Reversals,
     ];
 
     /// The short name in reports.
@@ -73,6 +76,7 @@ impl Rule {
             Self::Actors => "actors",
             Self::Orphans => "orphans",
             Self::BookingOrder => "booking-order",
+            Self::Reversals => "reversals",
         }
     }
 
@@ -94,6 +98,7 @@ impl Rule {
             Self::Actors => "every operation names a member of staff who exists",
             Self::Orphans => "no row points at a row that is not there",
             Self::BookingOrder => "booking times never go back",
+            Self::Reversals => "reversals are unique and equal to what they take back",
         }
     }
 }

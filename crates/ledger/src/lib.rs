@@ -15,6 +15,7 @@ pub mod money;
 pub mod operation;
 pub mod posting;
 pub mod receipt;
+pub mod reversal;
 pub mod staff;
 
 pub use account::{Account, AccountKind, AccountStatus};
@@ -24,4 +25,5 @@ pub use day::Day;
 pub use id::{AccountNumber, CustomerNumber, IdempotencyKey, OperationId, TransferId};
 pub use money::{Amount, Balance, Currency};
 pub use operation::{Actor, Fingerprint, Leg, Operation, Refusal, Request};
+pub use reversal::{Reach, Reason, Reversal};
 pub use staff::{Role, UserId};

@@ -6,15 +6,18 @@
 //! be written is collected in [`Books::written`]. Not here: keys (the store knows which are
 //! new), locks, ids of operations.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::account::{Account, AccountStatus};
 use crate::answer::{Answer, LegAnswer};
 use crate::customer::CustomerStatus;
+use crate::day::Day;
 use crate::house::House;
 use crate::id::{AccountNumber, CustomerNumber, OperationId, TransferId};
 use crate::money::Amount;
 use crate::operation::{Description, Leg, Opening, Operation, Refusal, Request};
+use crate::reversal::{Past, Reversal};
+use crate::staff::UserId;
 
 /// A transfer to be written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +45,15 @@ pub struct EntryRow {
     pub balance_after: Option<i64>,
 }
 
+/// A link to be written between a transfer and the one it takes back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReversalRow {
+    /// The reversing transfer.
+    pub transfer: TransferId,
+    /// The one that it takes back.
+    pub reverses: TransferId,
+}
+
 /// What a group writes.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Written {
@@ -51,6 +63,8 @@ pub struct Written {
     pub entries: Vec<EntryRow>,
     /// Accounts that were opened, to be inserted with their counters, and by which operation.
     pub opened: Vec<(AccountNumber, OperationId)>,
+    /// Which of `transfers` take back which.
+    pub reversals: Vec<ReversalRow>,
 }
 
 /// The touched part of the bank while a group is decided.
@@ -58,18 +72,30 @@ pub struct Written {
 pub struct Books {
     accounts: BTreeMap<AccountNumber, Account>,
     customers: BTreeMap<CustomerNumber, CustomerStatus>,
+    /// Transfers of earlier groups that somebody asks to reverse.
+    past: BTreeMap<TransferId, Past>,
+    /// Who asks for which operation, in the order of ids.
+    users: Vec<(OperationId, UserId)>,
+    /// What this group takes back.
+    reversed: BTreeSet<TransferId>,
+    booked_at_ms: i64,
     transfer_last: i64,
     account_last: i64,
     written: Written,
 }
 
 impl Books {
-    /// Books after the last transfer and account that exist (zero if there is none).
+    /// Books after the last transfer and account that exist (zero if there is none), with the
+    /// time at which all that is posted will be booked.
     #[must_use]
-    pub fn new(transfer_last: i64, account_last: i64) -> Self {
+    pub fn new(transfer_last: i64, account_last: i64, booked_at_ms: i64) -> Self {
         Self {
             accounts: BTreeMap::new(),
             customers: BTreeMap::new(),
+            past: BTreeMap::new(),
+            users: Vec::new(),
+            reversed: BTreeSet::new(),
+            booked_at_ms,
             transfer_last,
             account_last: account_last.max(AccountNumber::FIRST.saturating_sub(1)),
             written: Written::default(),
@@ -86,6 +112,11 @@ impl Books {
         self.customers.insert(customer, status);
     }
 
+    /// Adds a transfer that exists; needed for reversals only.
+    pub fn insert_transfer(&mut self, transfer: TransferId, past: Past) {
+        self.past.insert(transfer, past);
+    }
+
     /// The accounts as they are after all decisions so far.
     #[must_use]
     pub const fn accounts(&self) -> &BTreeMap<AccountNumber, Account> {
@@ -100,6 +131,7 @@ impl Books {
 
     /// Decides one operation whose key is new.
     pub fn post(&mut self, id: OperationId, operation: &Operation) -> Answer {
+        self.users.push((id, operation.actor.user.clone()));
         match &operation.request {
             Request::Open(opening) => match self.open(id, opening) {
                 Ok((account, deposit)) => Answer::Opened { account, deposit },
@@ -110,6 +142,10 @@ impl Books {
             }
             Request::Batch(legs) => {
                 Answer::Legs(legs.iter().map(|leg| self.transfer(id, leg)).collect())
+            }
+            Request::Reversal(reversal) => {
+                let answer = self.reverse(id, &operation.actor.user, reversal);
+                Answer::Legs(vec![answer.unwrap_or_else(LegAnswer::Refused)])
             }
         }
     }
@@ -176,6 +212,44 @@ impl Books {
             Ok(answer) => answer,
             Err(refusal) => LegAnswer::Refused(refusal),
         }
+    }
+
+    fn reverse(
+        &mut self,
+        id: OperationId,
+        user: &UserId,
+        asked: &Reversal,
+    ) -> Result<LegAnswer, Refusal> {
+        let past = self.find_past(asked.transfer).ok_or(Refusal::TransferUnknown)?;
+        past.may_be_reversed(user, asked.reach, Day::of(self.booked_at_ms))?;
+        let description = asked.reason.description().clone();
+        let Past { debit: credit, credit: debit, amount, .. } = past;
+        let answer = self.try_transfer(id, &Leg { debit, credit, amount, description })?;
+        let transfer = TransferId::new(self.transfer_last);
+        self.reversed.insert(asked.transfer);
+        self.written.reversals.push(ReversalRow { transfer, reverses: asked.transfer });
+        Ok(answer)
+    }
+
+    /// A transfer of an earlier group or from earlier in this one.
+    fn find_past(&self, transfer: TransferId) -> Option<Past> {
+        let is_reversed = self.reversed.contains(&transfer);
+        if let Some(past) = self.past.get(&transfer) {
+            return Some(Past { is_reversed: past.is_reversed || is_reversed, ..past.clone() });
+        }
+        let rows = &self.written.transfers;
+        let row = rows.get(rows.binary_search_by_key(&transfer, |row| row.id).ok()?)?;
+        let place = self.users.binary_search_by_key(&row.operation, |(id, _)| *id).ok()?;
+        let reversals = &self.written.reversals;
+        Some(Past {
+            debit: row.leg.debit,
+            credit: row.leg.credit,
+            amount: row.leg.amount,
+            user: self.users.get(place)?.1.clone(),
+            booked_at_ms: self.booked_at_ms,
+            is_reversal: reversals.binary_search_by_key(&transfer, |row| row.transfer).is_ok(),
+            is_reversed,
+        })
     }
 
     /// Works on copies of both accounts and keeps them only when all of it is allowed.

@@ -122,11 +122,13 @@ pub enum MovementKind {
     Withdrawal,
     /// Between two customers' accounts.
     Transfer,
+    /// The opposite of an earlier transfer, see [`Moved::reverses`].
+    Reversal,
 }
 
 impl MovementKind {
     /// Every kind.
-    pub const ALL: [Self; 3] = [Self::Deposit, Self::Withdrawal, Self::Transfer];
+    pub const ALL: [Self; 4] = [Self::Deposit, Self::Withdrawal, Self::Transfer, Self::Reversal];
 
     /// The word in books and receipts.
     #[must_use]
@@ -135,6 +137,7 @@ impl MovementKind {
             Self::Deposit => "deposit",
             Self::Withdrawal => "withdrawal",
             Self::Transfer => "transfer",
+            Self::Reversal => "reversal",
         }
     }
 
@@ -152,6 +155,8 @@ pub struct Moved {
     pub credit: AccountNumber,
     /// How much.
     pub amount: Amount,
+    /// The transfer that it takes back, if it is a reversal.
+    pub reverses: Option<TransferId>,
 }
 
 /// A transfer as the books hold it, with the balances after it.
@@ -214,10 +219,10 @@ impl Effect {
                     let digest = batch_digest(&movements);
                     return (accepted > 0).then_some(Self::Batch { accepted, refused, digest });
                 }
-                match movements.as_slice() {
-                    [movement] => Some(Self::Movement(MovementKind::parse(kind)?, *movement)),
-                    _ => None,
-                }
+                let [movement] = movements.as_slice() else { return None };
+                let kind = MovementKind::parse(kind)?;
+                let fits = (kind == MovementKind::Reversal) == movement.moved.reverses.is_some();
+                fits.then_some(Self::Movement(kind, *movement))
             }
         }
     }
@@ -269,6 +274,7 @@ impl Effect {
                     ("from", one.debit == two.debit && ours.debit_after == theirs.debit_after),
                     ("to", one.credit == two.credit && ours.credit_after == theirs.credit_after),
                     ("currency", one.amount.currency() == two.amount.currency()),
+                    ("reverses", one.reverses == two.reverses),
                 ]
                 .into_iter()
                 .find_map(|(name, equal)| (!equal).then_some(name))
@@ -293,7 +299,8 @@ impl Effect {
 }
 
 impl Request {
-    /// What moves if all of it is accepted; an opening's deposit goes to `opened`.
+    /// What moves if all of it is accepted; an opening's deposit goes to `opened`. Of a reversal
+    /// only the books know.
     #[must_use]
     pub fn movements(&self, opened: Option<AccountNumber>) -> Vec<Moved> {
         if let Self::Open(opening) = self {
@@ -301,11 +308,16 @@ impl Request {
                 debit: House::Cash.account(amount.currency()),
                 credit,
                 amount,
+                reverses: None,
             });
             return deposit.into_iter().collect();
         }
-        let moved =
-            |leg: &crate::Leg| Moved { debit: leg.debit, credit: leg.credit, amount: leg.amount };
+        let moved = |leg: &crate::Leg| Moved {
+            debit: leg.debit,
+            credit: leg.credit,
+            amount: leg.amount,
+            reverses: None,
+        };
         self.legs().iter().map(moved).collect()
     }
 }

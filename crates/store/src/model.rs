@@ -2,9 +2,10 @@
 
 use ledger::customer::{CustomerDetails, Ssn};
 use ledger::receipt::{Effect, Moved};
+use ledger::reversal::Past;
 use ledger::{
     AccountKind, AccountNumber, AccountStatus, Answer, Balance, Currency, CustomerNumber,
-    CustomerStatus, IdempotencyKey, OperationId, TransferId,
+    CustomerStatus, IdempotencyKey, OperationId, TransferId, UserId,
 };
 
 mod access;
@@ -121,7 +122,7 @@ pub struct Entry {
     pub booked_at: UnixMs,
     /// What for.
     pub description: String,
-    /// `deposit`, `withdrawal`, `transfer`, `batch` or `open_account`.
+    /// `deposit`, `withdrawal`, `transfer`, `batch`, `open_account` or `reversal`.
     pub kind: String,
     /// The other account.
     pub counterparty: AccountNumber,
@@ -129,6 +130,33 @@ pub struct Entry {
     pub amount: Balance,
     /// The balance after it.
     pub balance: Balance,
+    /// Who booked it.
+    pub user: UserId,
+    /// The transfer that it takes back, if it is a reversal.
+    pub reverses: Option<TransferId>,
+    /// The transfer that takes it back, if one does.
+    pub reversed_by: Option<TransferId>,
+}
+
+/// A transfer as the books hold it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TransferView {
+    /// Its id.
+    pub transfer: TransferId,
+    /// The operation it is part of.
+    pub operation: OperationId,
+    /// The word of [`ledger::Request::kind`].
+    pub kind: String,
+    /// Who booked it.
+    pub user: UserId,
+    /// When.
+    pub booked_at: UnixMs,
+    /// What for; of a reversal the reason.
+    pub description: String,
+    /// From where to where, and the transfer that it takes back.
+    pub moved: Moved,
+    /// The transfer that takes it back, if one does.
+    pub reversed_by: Option<TransferId>,
 }
 
 /// Which entries a statement shows.
@@ -217,5 +245,21 @@ impl<T> Page<T> {
         rows.truncate(limit);
         let next = if more { rows.last().map(position) } else { None };
         Self { rows, next }
+    }
+}
+
+impl TransferView {
+    /// What the rule of reversals asks about it.
+    #[must_use]
+    pub fn past(&self) -> Past {
+        Past {
+            debit: self.moved.debit,
+            credit: self.moved.credit,
+            amount: self.moved.amount,
+            user: self.user.clone(),
+            booked_at_ms: self.booked_at,
+            is_reversal: self.moved.reverses.is_some(),
+            is_reversed: self.reversed_by.is_some(),
+        }
     }
 }

@@ -22,6 +22,7 @@ pub(crate) mod sessions;
 pub(crate) mod sign_ins;
 pub(crate) mod staff;
 mod tls;
+pub(crate) mod transfers;
 mod url;
 mod writer;
 

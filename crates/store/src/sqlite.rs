@@ -21,6 +21,7 @@ pub(crate) mod sealing;
 pub(crate) mod sessions;
 pub(crate) mod sign_ins;
 pub(crate) mod staff;
+pub(crate) mod transfers;
 mod writer;
 
 pub(crate) use connection::{migrate, open_auditor, ping};

@@ -9,13 +9,13 @@ use std::sync::Arc;
 use ledger::customer::{CustomerDetails, Ssn};
 use ledger::{
     AccountNumber, Actor, CustomerNumber, CustomerStatus, IdempotencyKey, NewCustomer, Operation,
-    OperationId,
+    OperationId, TransferId,
 };
 
 use crate::error::Error;
 use crate::model::{
     AccountLog, AccountView, Booked, Customer, CustomerLog, Entry, HouseBalance, Outcome, Page,
-    Period, Statement,
+    Period, Statement, TransferView,
 };
 use crate::postgres;
 use crate::sqlite::{self, Readers, Writer};
@@ -151,6 +151,14 @@ impl Store {
     /// [`Error::Unavailable`].
     pub async fn booked_operation(&self, id: OperationId) -> Result<Option<Booked>, Error> {
         read!(self, booked::by_id(id))
+    }
+
+    /// A transfer with what is linked to it.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn transfer(&self, transfer: TransferId) -> Result<Option<TransferView>, Error> {
+        read!(self, transfers::find(transfer))
     }
 
     /// Adds a customer.

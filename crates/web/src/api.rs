@@ -12,13 +12,14 @@ pub(crate) mod logs;
 pub(crate) mod money;
 pub(crate) mod openings;
 pub(crate) mod postings;
+pub(crate) mod reversals;
 pub(crate) mod sessions;
 pub(crate) mod text;
 
 use crate::route::Route;
 
 /// The rows of the route table.
-pub(crate) fn routes() -> [&'static [Route]; 9] {
+pub(crate) fn routes() -> [&'static [Route]; 10] {
     [
         index::ROUTES,
         sessions::ROUTES,
@@ -26,6 +27,7 @@ pub(crate) fn routes() -> [&'static [Route]; 9] {
         accounts::ROUTES,
         openings::ROUTES,
         postings::ROUTES,
+        reversals::ROUTES,
         batch::ROUTES,
         entries::ROUTES,
         logs::ROUTES,

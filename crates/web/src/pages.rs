@@ -20,6 +20,7 @@ mod layout;
 pub(crate) mod me;
 mod openings;
 mod receipt;
+mod reversals;
 mod search;
 mod show;
 mod sign_in;
@@ -37,7 +38,7 @@ use crate::problem::{Kind, Problem};
 use crate::route::{Handled, Route};
 
 /// The rows of the route table.
-pub(crate) fn routes() -> [&'static [Route]; 15] {
+pub(crate) fn routes() -> [&'static [Route]; 16] {
     [
         assets::ROUTES,
         sign_in::ROUTES,
@@ -50,6 +51,7 @@ pub(crate) fn routes() -> [&'static [Route]; 15] {
         cash::ROUTES,
         receipt::ROUTES,
         transfers::ROUTES,
+        reversals::ROUTES,
         me::ROUTES,
         factor::ROUTES,
         staff::ROUTES,

@@ -163,7 +163,7 @@ impl Problem {
             title: refusal::title(refusal).into(),
             detail: match asked {
                 Asked::State => "Nothing was changed.",
-                Asked::Account | Asked::Posting | Asked::Opening => {
+                Asked::Account | Asked::Posting | Asked::Opening | Asked::Reversal => {
                     "Nothing was moved. The same key gives the same answer again."
                 }
             },

@@ -41,6 +41,8 @@ impl Access {
     /// Reading accounts: all but those who keep the staff.
     pub const BOOKS: Self =
         Self::Roles(&[Role::Executive, Role::Cashier, Role::Teller, Role::Auditor]);
+    /// Taking back transfers; how far each role reaches is the books' to judge.
+    pub const REVERSERS: Self = Self::Roles(&[Role::Executive, Role::Cashier, Role::Teller]);
     /// Reading who did what.
     pub const AUDITOR: Self = Self::Roles(&[Role::Auditor]);
     /// Who may sign in, and as what.

@@ -9,6 +9,7 @@ use crate::account::AccountKind;
 use crate::id::IdempotencyKey;
 use crate::money::Currency;
 use crate::operation::Actor;
+use crate::reversal::{Reach, Reason};
 use crate::staff::UserId;
 
 const FIRST: i64 = AccountNumber::FIRST;
@@ -30,7 +31,7 @@ fn account(index: i64, balance: i64, overdraft: i64) -> Account {
 }
 
 fn books(accounts: impl IntoIterator<Item = Account>) -> Books {
-    let mut books = Books::new(0, FIRST + 99);
+    let mut books = Books::new(0, FIRST + 99, 0);
     for account in accounts {
         books.insert_customer(account.customer, account.customer_status);
         books.insert_account(account);
@@ -111,7 +112,7 @@ fn the_whole_balance_and_overdraft_can_leave() {
 
 #[test]
 fn a_second_account_of_a_kind_is_refused_inside_one_group() {
-    let mut books = Books::new(0, 0);
+    let mut books = Books::new(0, 0, 0);
     let customer = CustomerNumber::new(CustomerNumber::FIRST);
     books.insert_customer(customer, CustomerStatus::Active);
     let open = |kind, deposit| {
@@ -168,5 +169,86 @@ proptest! {
             }
             prop_assert_eq!(after.balance_minor(), balance);
         }
+    }
+}
+
+fn reversal(transfer: i64, reach: Reach) -> Request {
+    let reason = Reason::parse("wrong account").unwrap();
+    Request::Reversal(Reversal { transfer: TransferId::new(transfer), reason, reach })
+}
+
+fn post_as(books: &mut Books, id: i64, user: &str, request: Request) -> LegAnswer {
+    let user = UserId::parse(user).unwrap();
+    let actor = Actor { user, session: 1, server: Arc::from("here") };
+    let key = IdempotencyKey::parse("k").unwrap();
+    only_leg(books.post(OperationId::new(id), &Operation::new(key, request, actor)))
+}
+
+#[test]
+fn a_transfer_is_reversed_once_and_its_reversal_never() {
+    let mut books = books([account(0, 100, 0), account(1, 0, 0)]);
+    let (own, other) = ("C00000003", "C00000002");
+    post_as(&mut books, 1, own, Request::Transfer(leg(0, 1, 60)));
+    let refused = LegAnswer::Refused;
+    let cases = [
+        (own, reversal(2, Reach::OwnToday), refused(Refusal::TransferUnknown)),
+        (other, reversal(1, Reach::OwnToday), refused(Refusal::NotOwnTransfer)),
+        (
+            own,
+            reversal(1, Reach::OwnToday),
+            LegAnswer::Accepted {
+                transfer: TransferId::new(2),
+                debit_after: Some(0),
+                credit_after: Some(100),
+            },
+        ),
+        (own, reversal(1, Reach::OwnToday), refused(Refusal::AlreadyReversed)),
+        (other, reversal(1, Reach::Any), refused(Refusal::AlreadyReversed)),
+        (other, reversal(2, Reach::Any), refused(Refusal::IsReversal)),
+    ];
+    for ((user, request, expect), id) in cases.into_iter().zip(2..) {
+        assert_eq!(post_as(&mut books, id, user, request.clone()), expect, "{request:?}");
+    }
+    let link = ReversalRow { transfer: TransferId::new(2), reverses: TransferId::new(1) };
+    assert_eq!(books.written().reversals, [link]);
+    assert_eq!(books.written().transfers[1].leg.description.as_str(), "wrong account");
+}
+
+#[test]
+fn a_reversal_keeps_the_rules_of_posting() {
+    let past = |debit, credit, minor| {
+        let leg = leg(debit, credit, minor);
+        Past {
+            debit: leg.debit,
+            credit: leg.credit,
+            amount: leg.amount,
+            user: UserId::parse("C00000003").unwrap(),
+            booked_at_ms: 0,
+            is_reversal: false,
+            is_reversed: false,
+        }
+    };
+    let closed = Account { status: AccountStatus::Closed, ..account(2, 0, 0) };
+    let inactive = Account { customer_status: CustomerStatus::Deactivated, ..account(3, 500, 0) };
+    let mut books = books([account(0, 100, 0), account(1, 40, 50), closed, inactive]);
+    books.transfer_last = 9;
+    books.booked_at_ms = Day::MS;
+    for (id, past) in
+        [past(-1, 0, 101), past(-1, 1, 90), past(2, 0, 1), past(-1, 3, 1)].into_iter().enumerate()
+    {
+        books.insert_transfer(TransferId::new(i64::try_from(id).unwrap() + 1), past);
+    }
+    for (transfer, reach, expect) in [
+        (1, Reach::OwnToday, Err(Refusal::NotOfToday)),
+        (1, Reach::Any, Err(Refusal::InsufficientFunds)),
+        (2, Reach::Any, Ok(-50)),
+        (3, Reach::Any, Err(Refusal::AccountClosed)),
+        (4, Reach::Any, Err(Refusal::CustomerDeactivated)),
+    ] {
+        let told = match post_as(&mut books, transfer, "C00000003", reversal(transfer, reach)) {
+            LegAnswer::Accepted { debit_after, .. } => Ok(debit_after.unwrap()),
+            LegAnswer::Refused(refusal) => Err(refusal),
+        };
+        assert_eq!(told, expect, "{transfer}");
     }
 }

@@ -42,6 +42,8 @@ struct Claims {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     transfer: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    reverses: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     from: Option<Side>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     to: Option<Side>,
@@ -85,6 +87,7 @@ pub(super) fn encode(receipt: &Receipt) -> Vec<u8> {
         kind: receipt.effect.kind().to_owned(),
         account: None,
         transfer: None,
+        reverses: None,
         from: None,
         to: None,
         amount: None,
@@ -102,7 +105,7 @@ pub(super) fn encode(receipt: &Receipt) -> Vec<u8> {
     let mut money = None;
     match &receipt.effect {
         Effect::Movement(_, movement) => {
-            let Moved { debit, credit, amount } = movement.moved;
+            let Moved { debit, credit, amount, reverses } = movement.moved;
             let side = |account: AccountNumber, after: Option<i64>| {
                 after.map(|minor| Side {
                     account: account.to_string(),
@@ -110,6 +113,7 @@ pub(super) fn encode(receipt: &Receipt) -> Vec<u8> {
                 })
             };
             claims.transfer = Some(movement.transfer.to_string());
+            claims.reverses = reverses.map(|transfer| transfer.to_string());
             claims.from = side(debit, movement.debit_after);
             claims.to = side(credit, movement.credit_after);
             money = Some(amount);
@@ -169,7 +173,7 @@ impl Claims {
     /// The fields of the kind; those of other kinds must be absent.
     fn effect(&self) -> Result<Effect, ClaimsError> {
         let batch = self.accepted.is_some() || self.refused.is_some() || self.digest.is_some();
-        let sides = self.from.is_some() || self.to.is_some();
+        let sides = self.from.is_some() || self.to.is_some() || self.reverses.is_some();
         match MovementKind::ALL.into_iter().find(|kind| kind.as_str() == self.kind) {
             Some(kind) if !batch && self.account.is_none() => {
                 Ok(Effect::Movement(kind, self.movement(kind)?))
@@ -188,7 +192,12 @@ impl Claims {
             MovementKind::Deposit => (true, false),
             MovementKind::Withdrawal => (false, true),
             MovementKind::Transfer => (false, false),
+            // The opposite of cash in or out, or of a transfer: one side at least is a customer's.
+            MovementKind::Reversal => (self.from.is_none(), self.to.is_none()),
         };
+        if from_house && to_house {
+            return Err(ClaimsError::Field("from"));
+        }
         let side = |side: &Option<Side>, is_house, field| match (side, is_house) {
             (None, true) => Ok(house),
             (Some(side), false) => {
@@ -204,7 +213,12 @@ impl Claims {
         let (debit, debit_after) = side(&self.from, from_house, "from")?;
         let (credit, credit_after) = side(&self.to, to_house, "to")?;
         let transfer = self.transfer()?.ok_or(ClaimsError::Field("transfer"))?;
-        let moved = Moved { debit, credit, amount };
+        let reverses = self.reverses.as_deref().map(TransferId::parse).transpose();
+        let reverses = reverses.map_err(|_| ClaimsError::Field("reverses"))?;
+        if (kind == MovementKind::Reversal) != reverses.is_some() {
+            return Err(ClaimsError::Field("reverses"));
+        }
+        let moved = Moved { debit, credit, amount, reverses };
         Ok(Movement { transfer, moved, debit_after, credit_after })
     }
 

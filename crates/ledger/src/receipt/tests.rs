@@ -28,7 +28,8 @@ fn account(index: i64) -> AccountNumber {
 }
 
 fn transfer() -> Receipt {
-    let moved = Moved { debit: account(0), credit: account(1), amount: amount(4_000) };
+    let (debit, credit) = (account(0), account(1));
+    let moved = Moved { debit, credit, amount: amount(4_000), reverses: None };
     let movement = Movement {
         transfer: TransferId::new(9),
         moved,
@@ -59,20 +60,25 @@ fn money() -> impl Strategy<Value = Amount> {
 
 fn movement() -> impl Strategy<Value = Effect> {
     let numbers = (1..1_i64 << 52, 0..1_000_i64, 1_000..2_000_i64);
-    (0..3_usize, numbers, any::<i64>(), any::<i64>(), money()).prop_map(
+    (0..MovementKind::ALL.len(), numbers, any::<i64>(), any::<i64>(), money()).prop_map(
         |(which, (transfer, one, two), debit_after, credit_after, amount)| {
             let kind = MovementKind::ALL[which];
             let cash = House::Cash.account(amount.currency());
             let (debit, debit_after) = match kind {
                 MovementKind::Deposit => (cash, None),
+                // Of a deposit.
+                MovementKind::Reversal if one % 3 == 0 => (cash, None),
                 _ => (account(one), Some(debit_after)),
             };
             let (credit, credit_after) = match kind {
                 MovementKind::Withdrawal => (cash, None),
+                // Of a withdrawal.
+                MovementKind::Reversal if one % 3 == 1 => (cash, None),
                 _ => (account(two), Some(credit_after)),
             };
             let transfer = TransferId::new(transfer);
-            let moved = Moved { debit, credit, amount };
+            let reverses = (kind == MovementKind::Reversal).then_some(TransferId::new(7));
+            let moved = Moved { debit, credit, amount, reverses };
             Effect::Movement(kind, Movement { transfer, moved, debit_after, credit_after })
         },
     )
@@ -286,6 +292,12 @@ fn effects_are_what_was_asked_and_accepted() {
         debit_after: Some(debit),
         credit_after: Some(credit),
     };
+    let moved = |minor| Moved {
+        debit: account(0),
+        credit: account(1),
+        amount: amount(minor),
+        reverses: None,
+    };
     let refused = LegAnswer::Refused(Refusal::InsufficientFunds);
     let effect = |request: &Request, answer: &Answer, opened| {
         let moved = accepted(answer, &request.movements(opened));
@@ -305,6 +317,14 @@ fn effects_are_what_was_asked_and_accepted() {
     assert_eq!(effect(&one, &Answer::Legs(vec![refused]), None), None);
     let found = effect(&one, &Answer::Legs(vec![took(1, 900, 100)]), None).unwrap();
     assert_eq!(found.kind(), "transfer");
+
+    let back = |reverses| Moved { debit: account(1), credit: account(0), reverses, ..moved(100) };
+    let undone = Answer::Legs(vec![took(2, 0, 1_000)]);
+    let reverses = Some(TransferId::new(1));
+    let found = Effect::of("reversal", &undone, &[back(reverses)]).unwrap();
+    assert_eq!(found.kind(), "reversal");
+    assert_eq!(Effect::of("reversal", &undone, &[back(None)]), None);
+    assert_eq!(Effect::of("transfer", &undone, &[back(reverses)]), None);
 
     let open = Request::Open(Opening {
         customer: CustomerNumber::new(CustomerNumber::FIRST),
@@ -339,6 +359,8 @@ fn differences_are_named() {
     assert_eq!(difference(&with(&|it| it.debit_after = Some(1))), Some("from"));
     assert_eq!(difference(&with(&|it| it.moved.credit = account(5))), Some("to"));
     assert_eq!(difference(&with(&|it| it.moved.amount = amount(3_999))), Some("amount"));
+    let other = Some(TransferId::new(1));
+    assert_eq!(difference(&with(&|it| it.moved.reverses = other)), Some("reverses"));
     let deposit = Effect::Movement(MovementKind::Deposit, movement);
     assert_eq!(difference(&deposit), Some("kind"));
     let (other, at) = (OperationId::new(18), ours.booked_at_ms);

@@ -12,6 +12,7 @@ pub(crate) struct Operation {
     pub(crate) booked_at: i64,
     pub(crate) answer: Vec<u8>,
     pub(crate) opening: bool,
+    pub(crate) reversal: bool,
 }
 
 pub(crate) struct Transfer {
@@ -20,6 +21,7 @@ pub(crate) struct Transfer {
     pub(crate) debit: i64,
     pub(crate) credit: i64,
     pub(crate) amount: i64,
+    pub(crate) reverses: Option<i64>,
 }
 
 pub(crate) struct Entry {
@@ -60,6 +62,7 @@ pub(crate) fn walk<E>(
             meter.row();
             let legs = take_entries(&mut entries, transfer.id, meter)?;
             check_transfer(report, &operation, &transfer, &legs);
+            check_link(report, &operation, &transfer);
             posted.push(seen_as(&transfer, &legs));
         }
         check_answer(report, &operation, &posted);
@@ -97,6 +100,20 @@ fn check_transfer(report: &mut Report, operation: &Operation, transfer: &Transfe
     if legs.iter().any(|leg| leg.booked_at != operation.booked_at) {
         report.found(Rule::BookingOrder, || {
             format!("transfer {}: booked at another time than its operation", transfer.id)
+        });
+    }
+}
+
+/// Transfers of reversals are linked, and no others.
+fn check_link(report: &mut Report, operation: &Operation, transfer: &Transfer) {
+    if operation.reversal != transfer.reverses.is_some() {
+        report.found(Rule::Reversals, || {
+            let what = if operation.reversal {
+                "is a reversal and takes back nothing"
+            } else {
+                "takes back another and is no reversal"
+            };
+            format!("transfer {}: {what}", transfer.id)
         });
     }
 }

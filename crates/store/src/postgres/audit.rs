@@ -37,6 +37,13 @@ const ACTORS: &str = "select o.id::text, o.user_id from operations o \
      where not exists (select from staff s where s.user_id = o.user_id) \
      or not exists (select from sessions s where s.id = o.session and s.user_id = o.user_id) \
      or o.server = ''";
+const REVERSALS: &str = "select r.transfer::text, r.reverses::text from reversals r \
+     left join transfers t on t.id = r.transfer left join transfers p on p.id = r.reverses \
+     where t.id is null or p.id is null or t.debit <> p.credit or t.credit <> p.debit \
+     or t.amount <> p.amount \
+     or exists (select from reversals o where o.transfer = r.reverses) \
+     or exists (select from reversals o \
+         where o.reverses = r.reverses and o.transfer <> r.transfer)";
 /// The database itself keeps the references that are foreign keys.
 const ORPHANS: &str = "select 'entries', e.id::text, 'accounts' from entries e \
          where not exists (select from accounts a where a.number = e.account) \
@@ -47,6 +54,9 @@ const ORPHANS: &str = "select 'entries', e.id::text, 'accounts' from entries e \
      union all select 'transfers', t.id::text, 'accounts' from transfers t \
          where not exists (select from accounts a where a.number = t.debit) \
          or not exists (select from accounts a where a.number = t.credit) \
+     union all select 'reversals', r.transfer::text, 'transfers' from reversals r \
+         where not exists (select from transfers t where t.id = r.transfer) \
+         or not exists (select from transfers t where t.id = r.reverses) \
      union all select 'operations', o.id::text, 'staff' from operations o \
          where not exists (select from staff s where s.user_id = o.user_id) \
      union all select 'accounts', a.number::text, 'customers' from accounts a \
@@ -126,7 +136,7 @@ fn audit(
 }
 
 fn questions(snapshot: &Snapshot<'_>, report: &mut Report) -> Result<(), Error> {
-    let asked: [(Rule, &str, &[&str]); 7] = [
+    let asked: [(Rule, &str, &[&str]); 8] = [
         (Rule::EntryList, MARKS, &["account", "has a bad mark of entry"]),
         (Rule::Balanced, BALANCED, &["currency", "is off by minor units:"]),
         (Rule::Floor, FLOOR, &["account", "is at", "below its floor"]),
@@ -134,6 +144,7 @@ fn questions(snapshot: &Snapshot<'_>, report: &mut Report) -> Result<(), Error> 
         (Rule::OneOfAKind, ONE_OF_A_KIND, &["customer", "has open accounts of kind", "number:"]),
         (Rule::Actors, ACTORS, &["operation", "has no known actor:"]),
         (Rule::Orphans, ORPHANS, &["table", "row", "points at nothing in"]),
+        (Rule::Reversals, REVERSALS, &["transfer", "is not the one opposite of transfer"]),
     ];
     for (rule, sql, words) in asked {
         for row in snapshot.ask(sql)? {

@@ -14,8 +14,9 @@ use crate::postgres::row::{self, damaged, get};
 const BY_KEYS: &str = "select id, key, kind, booked_at, answer from operations where key = any($1)";
 const BY_ID: &str = "select id, key, kind, booked_at, answer from operations where id = $1";
 /// Through the answers' own ids: transfers are found by id only.
-const TRANSFERS: &str = "select t.id, t.debit, t.credit, t.amount, a.currency from transfers t \
-     join accounts a on a.number = t.debit where t.id = any($1)";
+const TRANSFERS: &str = "select t.id, t.debit, t.credit, t.amount, a.currency, r.reverses \
+     from transfers t join accounts a on a.number = t.debit \
+     left join reversals r on r.transfer = t.id where t.id = any($1)";
 
 /// The operations of some keys, each once, in no order; unknown keys are left out. Rows of the
 /// books never change, so what is read in two steps fits together.
@@ -39,7 +40,8 @@ async fn with_transfers(db: &Database, rows: &[Row]) -> Result<Vec<Booked>, Erro
     for row in &db.read(TRANSFERS, &[&ids]).await? {
         let amount = Amount::try_new(get(row, 3)?, row::currency(row, 4)?).map_err(damaged)?;
         let (debit, credit) = (AccountNumber::new(get(row, 1)?), AccountNumber::new(get(row, 2)?));
-        moved.insert(get::<i64>(row, 0)?, Moved { debit, credit, amount });
+        let reverses = get::<Option<i64>>(row, 5)?.map(TransferId::new);
+        moved.insert(get::<i64>(row, 0)?, Moved { debit, credit, amount, reverses });
     }
     for booked in &mut all {
         // A transfer that the answer names and the books lack is left out: then the parts do not

@@ -8,7 +8,7 @@ use tokio_postgres::Row;
 use crate::STATEMENT_ENTRIES_MAX;
 use crate::error::Error;
 use crate::model::{AccountView, Entry, Page, Period, Statement};
-use crate::postgres::row::get;
+use crate::postgres::row::{self, get};
 use crate::postgres::{Database, Params, accounts};
 
 /// The columns that [`entry`] reads, of the entries `e`.
@@ -16,10 +16,13 @@ macro_rules! select_entries {
     ($source:literal) => {
         concat!(
             "select e.number, e.transfer, t.operation, e.booked_at, t.description, o.kind, ",
-            "case when t.debit = e.account then t.credit else t.debit end, e.amount, e.balance ",
+            "case when t.debit = e.account then t.credit else t.debit end, e.amount, e.balance, ",
+            "o.user_id, r.reverses, b.transfer ",
             "from ",
             $source,
             " e join transfers t on t.id = e.transfer join operations o on o.id = t.operation ",
+            "left join reversals r on r.transfer = t.id ",
+            "left join reversals b on b.reverses = t.id ",
             "order by e.number desc"
         )
     };
@@ -105,5 +108,8 @@ fn entry(row: &Row, currency: Currency) -> Result<Entry, Error> {
         counterparty: AccountNumber::new(get(row, 6)?),
         amount: Balance::new(get(row, 7)?, currency),
         balance: Balance::new(get(row, 8)?, currency),
+        user: row::user(row, 9)?,
+        reverses: get::<Option<i64>>(row, 10)?.map(TransferId::new),
+        reversed_by: get::<Option<i64>>(row, 11)?.map(TransferId::new),
     })
 }

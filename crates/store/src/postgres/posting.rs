@@ -1,13 +1,14 @@
 //! The posting of a group: one call and one round trip, whatever its size.
 //!
-//! Phases, locks in order and isolation: see `migrations/postgres/0001_posting.sql`. The position
+//! Phases, locks in order and isolation: see `migrations/postgres/0001_posting.sql`, and
+//! `0005_reversals.sql` for the function as it is now. The position
 //! of the commit is asked for behind the call without waiting for it, so it costs no round trip;
 //! it is read after the commit and therefore never before it.
 
 use std::collections::HashMap;
 
 use ledger::house::House;
-use ledger::{AccountNumber, Answer, Leg, Operation, OperationId, Request};
+use ledger::{AccountNumber, Amount, Answer, Leg, Operation, OperationId, Reach, Request};
 use tokio_postgres::Row;
 
 use crate::clock::now_ms;
@@ -18,7 +19,7 @@ use crate::postgres::row::{damaged, get};
 
 const POST_GROUP: &str = "select r_key, r_fingerprint, r_id, r_booked_at, r_known, r_answer \
      from post_group($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, \
-     $18, $19, $20)";
+     $18, $19, $20, $21, $22)";
 const POSITION: &str = "select ('x' || left(pg_walfile_name(lsn), 8))::bit(32)::bigint, \
      (lsn - '0/0')::bigint from pg_current_wal_insert_lsn() as lsn";
 
@@ -148,6 +149,8 @@ struct Group<'a> {
     leg_currencies: Vec<&'a str>,
     descriptions: Vec<&'a str>,
     numbers: Vec<i64>,
+    reverses: Vec<Option<i64>>,
+    own_today: Vec<bool>,
 }
 
 impl<'a> Group<'a> {
@@ -175,12 +178,13 @@ impl<'a> Group<'a> {
         self.users.push(operation.actor.user.as_str());
         self.sessions.push(operation.actor.session);
         self.servers.push(&operation.actor.server);
-        let opening = match &operation.request {
-            Request::Open(opening) => Some(opening),
+        let (opening, reversal) = match &operation.request {
+            Request::Open(opening) => (Some(opening), None),
+            Request::Reversal(reversal) => (None, Some(reversal)),
             Request::Deposit(_)
             | Request::Withdrawal(_)
             | Request::Transfer(_)
-            | Request::Batch(_) => None,
+            | Request::Batch(_) => (None, None),
         };
         self.customers.push(opening.map(|opening| opening.customer.get()));
         self.account_kinds.push(opening.map(|opening| opening.kind.as_str()));
@@ -192,7 +196,14 @@ impl<'a> Group<'a> {
         if let Some(amount) = opening.and_then(|opening| opening.deposit) {
             // The credited account has no number yet: zero, which no account has.
             let debit = House::Cash.account(amount.currency()).get();
-            self.push_sides(debit, 0, amount, "Opening deposit");
+            self.push_sides(debit, 0, sum(amount), "Opening deposit");
+            count = 1;
+        }
+        self.reverses.push(reversal.map(|reversal| reversal.transfer.get()));
+        self.own_today.push(reversal.is_some_and(|it| it.reach == Reach::OwnToday));
+        if let Some(reversal) = reversal {
+            // What it moves is in the books.
+            self.push_sides(0, 0, (0, ""), reversal.reason.as_str());
             count = 1;
         }
         self.leg_counts.push(i32::try_from(count).unwrap_or(i32::MAX));
@@ -200,22 +211,22 @@ impl<'a> Group<'a> {
 
     fn push_leg(&mut self, leg: &'a Leg) {
         let (debit, credit) = (leg.debit.get(), leg.credit.get());
-        self.push_sides(debit, credit, leg.amount, leg.description.as_str());
+        self.push_sides(debit, credit, sum(leg.amount), leg.description.as_str());
     }
 
     fn push_sides(
         &mut self,
         debit: i64,
         credit: i64,
-        amount: ledger::Amount,
+        (minor, currency): (i64, &'static str),
         description: &'a str,
     ) {
         self.debit_slots.push(self.slot(debit));
         self.credit_slots.push(self.slot(credit));
         self.debits.push(debit);
         self.credits.push(credit);
-        self.amounts.push(amount.minor());
-        self.leg_currencies.push(amount.currency().code());
+        self.amounts.push(minor);
+        self.leg_currencies.push(currency);
         self.descriptions.push(description);
     }
 
@@ -225,7 +236,7 @@ impl<'a> Group<'a> {
         i32::try_from(place).unwrap_or(i32::MAX)
     }
 
-    fn params<'p>(&'p self, now: &'p i64) -> [&'p (dyn tokio_postgres::types::ToSql + Sync); 20] {
+    fn params<'p>(&'p self, now: &'p i64) -> [&'p (dyn tokio_postgres::types::ToSql + Sync); 22] {
         [
             now,
             &self.keys,
@@ -247,6 +258,12 @@ impl<'a> Group<'a> {
             &self.leg_currencies,
             &self.descriptions,
             &self.numbers,
+            &self.reverses,
+            &self.own_today,
         ]
     }
+}
+
+fn sum(amount: Amount) -> (i64, &'static str) {
+    (amount.minor(), amount.currency().code())
 }

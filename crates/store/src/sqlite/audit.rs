@@ -31,6 +31,13 @@ const ACTORS: &str = "select o.id, o.user from operations o \
      where not exists (select 1 from staff s where s.user = o.user) \
      or not exists (select 1 from sessions s where s.id = o.session and s.user = o.user) \
      or o.server = ''";
+const REVERSALS: &str = "select r.transfer, r.reverses from reversals r \
+     left join transfers t on t.id = r.transfer left join transfers p on p.id = r.reverses \
+     where t.id is null or p.id is null or t.debit <> p.credit or t.credit <> p.debit \
+     or t.amount <> p.amount \
+     or exists (select 1 from reversals o where o.transfer = r.reverses) \
+     or exists (select 1 from reversals o \
+         where o.reverses = r.reverses and o.transfer <> r.transfer)";
 const ORPHANS: &str = "select \"table\", rowid, parent from pragma_foreign_key_check";
 
 const MARKS: &str = "select e.account, e.number from entries e \
@@ -101,13 +108,14 @@ fn questions(db: &Connection, report: &mut Report) -> Result<(), rusqlite::Error
         let (account, number): (i64, i64) = (row.get(0)?, row.get(1)?);
         report.found(Rule::EntryList, || format!("account {account}: bad mark of entry {number}"));
     }
-    let asked: [(Rule, &str, &[&str]); 6] = [
+    let asked: [(Rule, &str, &[&str]); 7] = [
         (Rule::Balanced, BALANCED, &["currency", "is off by minor units:"]),
         (Rule::Floor, FLOOR, &["account", "is at", "below its floor"]),
         (Rule::ClosedAtZero, CLOSED, &["account", "is closed with"]),
         (Rule::OneOfAKind, ONE_OF_A_KIND, &["customer", "has open accounts of kind", "number:"]),
         (Rule::Actors, ACTORS, &["operation", "has no known actor:"]),
         (Rule::Orphans, ORPHANS, &["table", "row", "points at nothing in"]),
+        (Rule::Reversals, REVERSALS, &["transfer", "is not the one opposite of transfer"]),
     ];
     for (rule, sql, words) in asked {
         let mut statement = db.prepare(sql)?;

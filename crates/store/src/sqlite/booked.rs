@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use ledger::receipt::Moved;
-use ledger::{AccountNumber, Amount, Answer, IdempotencyKey, OperationId};
+use ledger::{AccountNumber, Amount, Answer, IdempotencyKey, OperationId, TransferId};
 use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Row};
 
@@ -13,8 +13,9 @@ use crate::sqlite::{classify, row};
 
 const BY_KEY: &str = "select id, key, kind, booked_at, answer from operations where key = ?1";
 const BY_ID: &str = "select id, key, kind, booked_at, answer from operations where id = ?1";
-const TRANSFER: &str = "select t.debit, t.credit, t.amount, a.currency from transfers t \
-     join accounts a on a.number = t.debit where t.id = ?1";
+const TRANSFER: &str = "select t.debit, t.credit, t.amount, a.currency, r.reverses \
+     from transfers t join accounts a on a.number = t.debit \
+     left join reversals r on r.transfer = t.id where t.id = ?1";
 
 /// The operations of some keys in one snapshot, each once, in no order; unknown keys are left out.
 pub(crate) fn by_keys(db: &mut Connection, keys: &[IdempotencyKey]) -> Result<Vec<Booked>, Error> {
@@ -46,7 +47,7 @@ pub(crate) fn by_id(db: &mut Connection, id: OperationId) -> Result<Option<Booke
 fn operation(row: &Row<'_>) -> Result<Booked, rusqlite::Error> {
     let key = row::word(row, 1, |text| IdempotencyKey::parse(text).ok())?;
     let answer = Answer::decode(row.get_ref(4)?.as_blob()?)
-        .map_err(|error| damaged(4, Type::Blob, Box::new(error)))?;
+        .map_err(|error| row::damaged(4, Type::Blob, error))?;
     Ok(Booked {
         operation: OperationId::new(row.get(0)?),
         key,
@@ -69,18 +70,11 @@ fn with_transfers(db: &Connection, mut booked: Booked) -> Result<Booked, rusqlit
 
 fn moved(row: &Row<'_>) -> Result<Moved, rusqlite::Error> {
     let amount = Amount::try_new(row.get(2)?, row::currency(row, 3)?)
-        .map_err(|error| damaged(2, Type::Integer, Box::new(error)))?;
+        .map_err(|error| row::damaged(2, Type::Integer, error))?;
     Ok(Moved {
         debit: AccountNumber::new(row.get(0)?),
         credit: AccountNumber::new(row.get(1)?),
         amount,
+        reverses: row.get::<_, Option<i64>>(4)?.map(TransferId::new),
     })
-}
-
-fn damaged(
-    column: usize,
-    kind: Type,
-    source: Box<dyn std::error::Error + Send + Sync>,
-) -> rusqlite::Error {
-    rusqlite::Error::FromSqlConversionFailure(column, kind, source)
 }

@@ -10,7 +10,7 @@ use rusqlite::{Connection, OptionalExtension, Row};
 use crate::STATEMENT_ENTRIES_MAX;
 use crate::error::Error;
 use crate::model::{AccountView, Entry, Page, Period, Statement, UnixMs};
-use crate::sqlite::{accounts, classify};
+use crate::sqlite::{accounts, classify, row};
 
 /// How many entries lie between two marks: a mark costs a page of log, a step back a microsecond.
 pub(crate) const MARK_EVERY: i64 = 64;
@@ -21,9 +21,11 @@ const BACK_FROM: &str = "with recursive list (id, step) as ( \
          select e.previous, l.step + 1 from list l join entries e on e.id = l.id \
          where e.previous is not null and l.step < ?2) \
      select e.number, e.transfer, t.operation, e.booked_at, t.description, o.kind, \
-     case when t.debit = e.account then t.credit else t.debit end, e.amount, e.balance \
+     case when t.debit = e.account then t.credit else t.debit end, e.amount, e.balance, \
+     o.user, r.reverses, b.transfer \
      from list l join entries e on e.id = l.id join transfers t on t.id = e.transfer \
-     join operations o on o.id = t.operation order by l.step";
+     join operations o on o.id = t.operation left join reversals r on r.transfer = t.id \
+     left join reversals b on b.reverses = t.id order by l.step";
 const LAST_ENTRY: &str = "select last_entry from accounts where number = ?1";
 const MARK_AT_OR_AFTER: &str = "select entry from entry_marks \
      where account = ?1 and number >= ?2 order by number limit 1";
@@ -159,5 +161,8 @@ fn entry(row: &Row<'_>, currency: Currency) -> Result<Entry, rusqlite::Error> {
         counterparty: AccountNumber::new(row.get(6)?),
         amount: Balance::new(row.get(7)?, currency),
         balance: Balance::new(row.get(8)?, currency),
+        user: row::user(row, 9)?,
+        reverses: row.get::<_, Option<i64>>(10)?.map(TransferId::new),
+        reversed_by: row.get::<_, Option<i64>>(11)?.map(TransferId::new),
     })
 }

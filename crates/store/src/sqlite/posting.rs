@@ -1,8 +1,11 @@
 //! The posting of a group: one transaction, whatever its size.
 //!
 //! Phases: stored answers of known keys → accounts touched by the new ones → decision in order
-//! (`ledger::posting`) → operations, transfers, entries, counters → (the caller commits). Locks:
+//! (`ledger::posting`) → operations, transfers, entries, counters, links of reversals and their
+//! audit rows → (the caller commits). Locks:
 //! the whole file, taken before anything is read. Isolation: serial. Round trips: none.
+
+mod reversals;
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -81,7 +84,7 @@ fn try_post_group(
         .query_row([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?;
     // The clocks of servers differ; booking times never go back (statements rely on it).
     let booked_at = now.max(booked_last);
-    let mut books = Books::new(transfer_last, account_last);
+    let mut books = Books::new(transfer_last, account_last, booked_at);
     let fresh = || operations.iter().filter(|operation| !known.contains_key(&operation.key));
     let mut last_entries = load(db, &mut books, fresh())?;
 
@@ -110,6 +113,7 @@ fn try_post_group(
     write_accounts(db, &books, &inserts, &last_entries, booked_at)?;
     write_transfers(db, books.written())?;
     write_entries(db, &entries, booked_at)?;
+    reversals::write(db, &inserts, &known, &books.written().reversals, booked_at)?;
     Ok(outcomes)
 }
 
@@ -157,7 +161,8 @@ fn stored_answers(
 /// The id of each account's newest entry.
 type LastEntries = HashMap<AccountNumber, i64>;
 
-/// Reads every account that the operations touch; for openings the customer's open accounts.
+/// Reads every account that the operations touch; for openings the customer's open accounts, for
+/// reversals what they take back.
 fn load<'a>(
     db: &Connection,
     books: &mut Books,
@@ -168,6 +173,9 @@ fn load<'a>(
     for operation in operations {
         for leg in operation.request.legs() {
             numbers.extend([leg.debit, leg.credit].into_iter().filter(|each| !each.is_house()));
+        }
+        if let Request::Reversal(reversal) = &operation.request {
+            numbers.extend(reversals::load(db, books, reversal.transfer)?);
         }
         if let Request::Open(opening) = &operation.request {
             let status = db

@@ -40,7 +40,13 @@ pub(crate) fn word<T>(
     parse: impl FnOnce(&str) -> Option<T>,
 ) -> Result<T, Error> {
     let text = row.get_ref(column)?.as_str()?;
-    parse(text).ok_or_else(|| {
-        Error::FromSqlConversionFailure(column, Type::Text, Box::new(FromSqlError::InvalidType))
-    })
+    parse(text).ok_or_else(|| damaged(column, Type::Text, FromSqlError::InvalidType))
+}
+
+pub(crate) fn damaged(
+    column: usize,
+    kind: Type,
+    source: impl std::error::Error + Send + Sync + 'static,
+) -> Error {
+    Error::FromSqlConversionFailure(column, kind, Box::new(source))
 }

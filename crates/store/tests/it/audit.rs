@@ -1,11 +1,11 @@
 //! Each rule of the audit is attacked: sound books pass, and each kind of damage is named.
 
-use ledger::Request;
 use ledger::audit::Rule;
 use ledger::operation::Description;
+use ledger::{Reach, Request};
 use rusqlite::Connection;
 
-use crate::bank::{Bank, leg, usd};
+use crate::bank::{Bank, leg, reversal, usd};
 use crate::cluster;
 
 /// Takes away what an embedded database defends itself with.
@@ -13,20 +13,24 @@ const DISARM: &str = "pragma foreign_keys = off; pragma ignore_check_constraints
      drop index accounts_one_of_a_kind; \
      drop trigger entries_never_change; drop trigger entries_never_go; \
      drop trigger transfers_never_change; drop trigger transfers_never_go; \
-     drop trigger operations_never_change; drop trigger operations_never_go;";
+     drop trigger operations_never_change; drop trigger operations_never_go; \
+     drop trigger reversals_never_change; drop trigger reversals_never_go;";
 
 /// The same of PostgreSQL.
 const DISARM_POSTGRES: &str = "set session_replication_role = replica; \
      drop index accounts_one_of_a_kind; \
      alter table accounts drop constraint accounts_floor, \
          drop constraint accounts_closed_at_zero, drop constraint accounts_overdraft; \
-     alter table entries drop constraint entries_previous;";
+     alter table entries drop constraint entries_previous; \
+     alter table reversals drop constraint reversals_later, drop constraint reversals_once;";
 
 /// Lifts what the database itself defends, damages a copy, and asks the audit.
 async fn check(bank: Bank, damage: &str, expect: &[Rule]) {
     let (left, right) = (bank.account(1, 1_000).await, bank.account(2, 1_000).await);
     bank.post("t", Request::Transfer(leg(left, right, 100))).await;
     bank.post("w", Request::withdrawal(right, usd(50), Description::default())).await;
+    bank.post("d", Request::deposit(left, usd(25), Description::default())).await;
+    bank.post("r", reversal(5, Reach::OwnToday)).await;
     bank.store.roll_up_house().await.unwrap();
     assert!(bank.audit().is_sound(), "{:?}", bank.audit().findings().collect::<Vec<_>>());
     if bank.folder.is_some() {
@@ -48,9 +52,9 @@ async fn check(bank: Bank, damage: &str, expect: &[Rule]) {
 async fn each_kind_of_damage_is_named() {
     use Rule::{
         Actors, Answers, BalanceAfter, Balanced, BookingOrder, ClosedAtZero, Counters, EntryList,
-        EntryNumbers, Floor, HouseMark, OneOfAKind, Orphans, TransferEntries,
+        EntryNumbers, Floor, HouseMark, OneOfAKind, Orphans, Reversals, TransferEntries,
     };
-    let cases: [(&str, &[Rule]); 20] = [
+    let cases: [(&str, &[Rule]); 25] = [
         (
             "update entries set amount = 101 where account = 360110001 and number = 2",
             &[Balanced, TransferEntries, BalanceAfter, Counters],
@@ -86,6 +90,12 @@ async fn each_kind_of_damage_is_named() {
             "update transfers set debit = 360119999 where id = 3",
             &[TransferEntries, Answers, Orphans],
         ),
+        ("delete from reversals", &[Reversals]),
+        ("update reversals set reverses = 3", &[Reversals]),
+        ("update reversals set transfer = 4", &[Reversals]),
+        ("update reversals set reverses = 99", &[Orphans, Reversals]),
+        // The withdrawal is called the reversal of the opening deposit.
+        ("insert into reversals (transfer, reverses) values (4, 2)", &[Reversals]),
     ];
     for (damage, expect) in cases {
         check(Bank::embedded().await, damage, expect).await;
@@ -110,7 +120,10 @@ fn a_file_without_books_is_refused_and_left_as_it_is() {
 #[tokio::test]
 async fn the_database_itself_refuses_to_change_what_is_written() {
     let bank = Bank::embedded().await;
-    let account = bank.account(1, 1_000).await;
+    let account = bank.account(1, 500).await;
+    bank.post("d", Request::deposit(account, usd(500), Description::default())).await;
+    bank.account(2, 7).await;
+    bank.post("r", reversal(3, Reach::Any)).await;
     let db = Connection::open(bank.file()).unwrap();
     db.execute_batch("pragma foreign_keys = on").unwrap();
     for (sql, expect) in [
@@ -122,6 +135,9 @@ async fn the_database_itself_refuses_to_change_what_is_written() {
         ("delete from operations", "operations are never removed"),
         ("update audit_events set result = 'done'", "audit rows are never changed"),
         ("delete from audit_events", "audit rows are never removed"),
+        ("update reversals set reverses = 1", "reversals are never changed"),
+        ("delete from reversals", "reversals are never removed"),
+        ("insert into reversals (transfer, reverses) values (9, 3)", "reversals.reverses"),
         ("update accounts set debits_posted = 1001", "accounts_floor"),
         ("update accounts set status = 'closed' where kind <> 'house'", "accounts_closed_at_zero"),
     ] {
@@ -134,7 +150,10 @@ async fn the_database_itself_refuses_to_change_what_is_written() {
 #[tokio::test]
 async fn postgres_refuses_to_change_what_is_written() {
     let bank = Bank::postgres().await;
-    let account = bank.account(1, 1_000).await;
+    let account = bank.account(1, 500).await;
+    bank.post("d", Request::deposit(account, usd(500), Description::default())).await;
+    bank.account(2, 7).await;
+    bank.post("r", reversal(3, Reach::Any)).await;
     let db = cluster::connect(&bank.url.to_string()).await.unwrap();
     for (sql, expect) in [
         ("update entries set amount = 1", "entries are never changed"),
@@ -146,6 +165,9 @@ async fn postgres_refuses_to_change_what_is_written() {
         ("delete from operations", "operations are never removed"),
         ("update audit_events set result = 'done'", "audit rows are never changed"),
         ("delete from audit_events", "audit rows are never removed"),
+        ("update reversals set reverses = 1", "reversals are never changed"),
+        ("delete from reversals", "reversals are never removed"),
+        ("insert into reversals (transfer, reverses) values (9, 3)", "reversals_once"),
         ("update accounts set debits_posted = 1001", "accounts_floor"),
         ("update accounts set status = 'closed' where kind <> 'house'", "accounts_closed_at_zero"),
     ] {
@@ -172,6 +194,7 @@ async fn the_role_of_servers_writes_entries_only_by_posting() {
         "update entries set amount = 1",
         "update accounts set credits_posted = 5",
         "delete from audit_events",
+        "insert into reversals values (2, 1)",
         "alter table entries disable trigger all",
     ] {
         let error = server.execute(sql, &[]).await.unwrap_err();
@@ -199,7 +222,7 @@ async fn migrations_run_once_and_the_previous_program_lives_on() {
         let parsed = parsed.clone();
         starts.spawn(async move { store::migrate(&parsed).await.unwrap() });
     }
-    assert_eq!(starts.join_all().await.iter().sum::<usize>(), 4);
+    assert_eq!(starts.join_all().await.iter().sum::<usize>(), 5);
     let db = cluster::connect(&url).await.unwrap();
     db.batch_execute(
         "alter table accounts add column nickname text; \

@@ -6,7 +6,8 @@ use ledger::customer::CustomerFields;
 use ledger::operation::{Description, Opening};
 use ledger::{
     AccountKind, AccountNumber, Actor, Amount, Answer, Currency, CustomerNumber, IdempotencyKey,
-    Leg, LegAnswer, NewCustomer, Operation, Request, Role, UserId,
+    Leg, LegAnswer, NewCustomer, Operation, Reach, Reason, Request, Reversal, Role, TransferId,
+    UserId,
 };
 use store::{
     DatabaseUrl, Decided, NewSession, Outcome, SessionKind, SessionOrigin, Staff, Store, Vault,
@@ -35,7 +36,17 @@ impl Bank {
     pub(crate) async fn at(folder: Option<tempfile::TempDir>, url: DatabaseUrl) -> Self {
         store::migrate(&url).await.unwrap();
         let store = Store::open(&url).unwrap();
-        let user = UserId::parse("C00000001").unwrap();
+        let actor = Self::hire(&store, "C00000001", [1; 32]).await;
+        Self { folder, url, store, actor }
+    }
+
+    /// Somebody else who works here.
+    pub(crate) async fn colleague(&self) -> Actor {
+        Self::hire(&self.store, "C00000002", [2; 32]).await
+    }
+
+    async fn hire(store: &Store, user: &str, token_hash: [u8; 32]) -> Actor {
+        let user = UserId::parse(user).unwrap();
         let staff = Staff {
             user: user.clone(),
             name: "ramesh".into(),
@@ -46,15 +57,14 @@ impl Bank {
         };
         assert!(store.add_staff(staff).await.unwrap());
         let session = NewSession {
-            token_hash: [1; 32],
+            token_hash,
             user: user.clone(),
             kind: SessionKind::Client,
             expires_at: i64::MAX,
             origin: SessionOrigin::default(),
         };
         let session = store.create_session(session).await.unwrap();
-        let actor = Actor { user, session, server: Arc::from("test") };
-        Self { folder, url, store, actor }
+        Actor { user, session, server: Arc::from("test") }
     }
 
     pub(crate) async fn customer(&self, index: u32) -> CustomerNumber {
@@ -138,6 +148,11 @@ pub(crate) fn opening(customer: CustomerNumber, kind: AccountKind, cents: i64) -
 
 pub(crate) fn leg(debit: AccountNumber, credit: AccountNumber, cents: i64) -> Leg {
     Leg { debit, credit, amount: usd(cents), description: Description::default() }
+}
+
+pub(crate) fn reversal(transfer: i64, reach: Reach) -> Request {
+    let reason = Reason::parse("wrong account").unwrap();
+    Request::Reversal(Reversal { transfer: TransferId::new(transfer), reason, reach })
 }
 
 pub(crate) fn only_leg(decided: &Decided) -> LegAnswer {

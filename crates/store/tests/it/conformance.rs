@@ -5,7 +5,7 @@ use ledger::operation::{Description, Opening};
 use ledger::posting::Books;
 use ledger::{
     AccountKind, AccountNumber, Amount, Answer, Currency, CustomerNumber, IdempotencyKey, Leg,
-    Operation, OperationId, Request,
+    Operation, OperationId, Reach, Request,
 };
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -56,6 +56,9 @@ fn request() -> impl Strategy<Value = Request> {
             .prop_map(move |(at, amount)| Request::withdrawal(at, amount, text())),
         3 => leg().prop_map(Request::Transfer),
         2 => prop::collection::vec(leg(), 0..20).prop_map(Request::Batch),
+        3 => (1..12_i64, any::<bool>()).prop_map(|(transfer, any)| {
+            crate::bank::reversal(transfer, if any { Reach::Any } else { Reach::OwnToday })
+        }),
     ]
 }
 
@@ -92,15 +95,17 @@ async fn check(operations: &[(u8, Request)]) {
         let last = CustomerNumber::new(CustomerNumber::FIRST + i64::from(CUSTOMERS) - 1);
         let status = CustomerStatus::Deactivated;
         bank.store.set_customer_status(&bank.actor, last, status).await.unwrap();
-        let mut model = Model { books: Books::new(0, 0), used: Vec::new() };
+        let mut model = Model { books: Books::new(0, 0, store::now_ms()), used: Vec::new() };
         for place in 0..i64::from(CUSTOMERS) {
             let number = CustomerNumber::new(CustomerNumber::FIRST + place);
             let active = if number == last { status } else { CustomerStatus::Active };
             model.books.insert_customer(number, active);
         }
-        let operation = |(key, request): &(u8, Request)| {
-            let key = IdempotencyKey::parse(&format!("key-{key}")).unwrap();
-            Operation::new(key, request.clone(), bank.actor.clone())
+        let colleague = bank.colleague().await;
+        let operation = |(number, request): &(u8, Request)| {
+            let key = IdempotencyKey::parse(&format!("key-{number}")).unwrap();
+            let actor = if number % 3 == 0 { &colleague } else { &bank.actor };
+            Operation::new(key, request.clone(), actor.clone())
         };
         // Those of a chunk are all in the queue before the one thread of this test runs the
         // task that empties it: they are one group, in their order.

@@ -17,6 +17,7 @@ mod cuts;
 mod factors;
 mod migration;
 mod posting;
+mod reversals;
 mod sealing;
 mod search;
 mod sessions;

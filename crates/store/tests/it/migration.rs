@@ -37,7 +37,7 @@ async fn a_bank_of_the_first_version_keeps_its_rows_and_its_program() {
     Runner::new(&first).run(&mut old).unwrap();
     write_as_the_first_version(&old);
     let url = DatabaseUrl::file(&path);
-    assert_eq!(store::migrate(&url).await.unwrap(), 3);
+    assert_eq!(store::migrate(&url).await.unwrap(), 4);
     assert_eq!(store::migrate(&url).await.unwrap(), 0, "a second time there is nothing to do");
     // The connection that was open all the while is a server of the first version.
     write_as_the_first_version(&old);

@@ -61,6 +61,12 @@ struct EntryOut<'a> {
     /// After this entry.
     #[schema(value_type = Money)]
     balance: Sum,
+    /// The transfer that a reversal takes back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reverses: Option<Digits>,
+    /// The reversal that takes this transfer back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reversed_by: Option<Digits>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -102,6 +108,8 @@ impl<'a> EntryOut<'a> {
             counterparty: (!counterparty.is_house()).then(|| Digits(counterparty.get())),
             amount: Sum(amount),
             balance: Sum(entry.balance),
+            reverses: entry.reverses.map(|transfer| Digits(transfer.get())),
+            reversed_by: entry.reversed_by.map(|transfer| Digits(transfer.get())),
         }
     }
 }

@@ -74,14 +74,17 @@ pub(crate) struct TransferIn<'a> {
 
 #[derive(Serialize, ToSchema)]
 #[schema(as = Posting)]
-struct PostingOut {
+pub(crate) struct PostingOut {
     operation: Digits,
-    /// `deposit`, `withdrawal` or `transfer`.
+    /// `deposit`, `withdrawal`, `transfer` or `reversal`.
     kind: &'static str,
     /// Whether this is the stored answer of an earlier request with the same key.
     replayed: bool,
     booked_at: Time,
     transfer: Digits,
+    /// The transfer that a reversal takes back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reverses: Option<Digits>,
     #[serde(skip_serializing_if = "Option::is_none")]
     from: Option<Side>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -93,7 +96,7 @@ struct PostingOut {
 
 #[derive(Serialize, ToSchema)]
 #[schema(as = PostingSide)]
-struct Side {
+pub(crate) struct Side {
     account: Digits,
     #[schema(value_type = Money)]
     balance: Sum,
@@ -157,7 +160,7 @@ async fn transfer(call: Call) -> Handled {
 /// An accepted posting of one transfer.
 pub(crate) struct Posted {
     pub(crate) decided: Decided,
-    transfer: i64,
+    pub(crate) transfer: i64,
     debit_after: Option<i64>,
     credit_after: Option<i64>,
 }
@@ -186,9 +189,19 @@ pub(crate) async fn post(
 }
 
 async fn answer(call: &Call, operation: Operation, asked: Asked) -> Handled {
+    let moved = operation.request.movements(None).into_iter().next().ok_or(Kind::Internal)?;
+    answer_moved(call, operation, moved, asked).await
+}
+
+/// Posts an operation of one transfer that moves this, and answers.
+pub(crate) async fn answer_moved(
+    call: &Call,
+    operation: Operation,
+    moved: Moved,
+    asked: Asked,
+) -> Handled {
     let kind = operation.request.kind();
-    let leg = operation.request.legs().first().ok_or(Kind::Internal)?;
-    let (debit, credit, amount) = (leg.debit, leg.credit, leg.amount);
+    let Moved { debit, credit, amount, reverses } = moved;
     let key = operation.key.clone();
     let posted = post(call, operation, asked).await?;
     let side = |account: AccountNumber, after: Option<i64>| {
@@ -198,7 +211,6 @@ async fn answer(call: &Call, operation: Operation, asked: Asked) -> Handled {
         })
     };
     let replayed = posted.decided.replayed;
-    let moved = Moved { debit, credit, amount };
     let effect = Effect::of(kind, &posted.decided.answer, &[moved]);
     let mut response = with_status(
         StatusCode::CREATED,
@@ -208,6 +220,7 @@ async fn answer(call: &Call, operation: Operation, asked: Asked) -> Handled {
             replayed,
             booked_at: Time(posted.decided.booked_at),
             transfer: Digits(posted.transfer),
+            reverses: reverses.map(|transfer| Digits(transfer.get())),
             from: side(debit, posted.debit_after),
             to: side(credit, posted.credit_after),
             receipt: receipts::of_decided(&call.server, key, &posted.decided, effect),

@@ -56,6 +56,8 @@ struct AccountPage {
     form_token: String,
     /// The operation that was just done, if any: its receipt can be had.
     done: Option<i64>,
+    /// The transfer of it that the viewer may take back.
+    reversible: Option<i64>,
     entries: Vec<EntryRow>,
 }
 
@@ -128,10 +130,19 @@ async fn show(call: &Call, status: StatusCode, notice: Option<Notice>) -> Handle
             moves: account.accepts_postings().is_ok(),
             form_token: layout.form_token(),
             done,
+            reversible: reversible(call, done, &entries)?,
             entries: entries.iter().map(|entry| EntryRow::new(entry, done)).collect(),
             layout,
         },
     )
+}
+
+/// What was just done, if the viewer could take it back at once.
+fn reversible(call: &Call, done: Option<i64>, entries: &[Entry]) -> Result<Option<i64>, Problem> {
+    let user = &call.caller()?.session.user;
+    let own = entries.iter().filter(|entry| Some(entry.operation.get()) == done);
+    let mut own = own.filter(|entry| entry.user == *user && entry.reverses.is_none());
+    Ok(own.find(|entry| entry.reversed_by.is_none()).map(|entry| entry.transfer.get()))
 }
 
 /// What a form that was just sent has done. It is read from the books, so what it says is true

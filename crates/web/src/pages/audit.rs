@@ -43,6 +43,7 @@ const ACTIONS: &[(&str, &str)] = &[
     ("customer", "Changes of customers"),
     ("customer.ssn", "Social security numbers shown"),
     ("account", "Changes of accounts"),
+    ("transfer", "Reversals"),
     ("audit", "Exports of these rows"),
 ];
 const RESULTS: &[(&str, &str)] =

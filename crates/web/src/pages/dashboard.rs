@@ -41,7 +41,7 @@ impl DashboardPage {
         let layout = Layout::of(call);
         let role = call.caller.as_ref().map(crate::session::Caller::role);
         let counter = role.is_some_and(|role| Access::COUNTER.allows(role));
-        let hint = "A customer number, an account number or part of a name";
+        let hint = "The number of a customer, account or transfer, or part of a name";
         let what = Input { hint, ..Input::text("what", "Number or name", 50) };
         let account = Input::digits("account", "Account number", "Nine digits");
         Self {

@@ -6,7 +6,7 @@
 
 use askama::Template;
 use http::StatusCode;
-use ledger::receipt::{Effect, Movement};
+use ledger::receipt::{Effect, Movement, MovementKind};
 use ledger::{AccountNumber, Balance, OperationId};
 use store::Booked;
 
@@ -43,8 +43,8 @@ async fn view(call: Call) -> Handled {
     let booked = booked.filter(|booked| concerns(booked, account)).ok_or(Kind::NotFound)?;
     let effect = booked.effect().ok_or(Kind::NotFound)?;
     let layout = Layout::of(&call);
-    // Executives open accounts; what moves on them is the counter's.
-    if layout.is_executive() && !matches!(effect, Effect::Opened { .. }) {
+    // Executives open accounts and reverse; what else moves on them is the counter's.
+    if layout.is_executive() && !is_executives(&effect) {
         return Err(Kind::NotFound.into());
     }
     let printed = match &effect {
@@ -63,6 +63,10 @@ async fn view(call: Call) -> Handled {
         layout,
     };
     page(StatusCode::OK, &template)
+}
+
+const fn is_executives(effect: &Effect) -> bool {
+    matches!(effect, Effect::Opened { .. } | Effect::Movement(MovementKind::Reversal, _))
 }
 
 /// Whether an operation touched an account.
@@ -84,6 +88,8 @@ fn facts(booked: &Booked, effect: &Effect, account: AccountNumber) -> Vec<(&'sta
     let sum = |amount: ledger::Amount| money(Balance::new(amount.minor(), amount.currency()));
     match effect {
         Effect::Movement(_, Movement { moved, debit_after, credit_after, .. }) => {
+            let reverses = moved.reverses.map(|number| ("Reverses", format!("transfer {number}")));
+            facts.extend(reverses);
             facts.push(("Amount", sum(moved.amount)));
             let name = |number: AccountNumber| {
                 if number.is_house() { "cash".to_owned() } else { number.to_string() }

@@ -1,4 +1,5 @@
-//! Finding customers and accounts by number, by part of a name, or by social security number.
+//! Finding customers, accounts and transfers by number, and customers by part of a name or by
+//! social security number.
 //!
 //! Guarantees: what was looked for is in no address, history or log, because names and social
 //! security numbers are personal data: all searches are sent by POST and shown at once.
@@ -6,7 +7,7 @@
 use askama::Template;
 use http::StatusCode;
 use ledger::customer::Ssn;
-use ledger::{AccountNumber, CustomerNumber};
+use ledger::{AccountNumber, CustomerNumber, TransferId};
 
 use super::dashboard::DashboardPage;
 use super::form;
@@ -57,7 +58,7 @@ async fn find(call: Call) -> Handled {
     if part {
         return find_by_name(&call, &form, typed, customers).await;
     }
-    // Accounts are numbered above all customers, so one box is enough.
+    // Transfers are numbered below all customers and accounts above, so one box is enough.
     if let Ok(number) = AccountNumber::parse(typed) {
         if store.account(number).await?.is_some() {
             return Ok(see_other(&format!("/accounts/{number}")));
@@ -66,11 +67,15 @@ async fn find(call: Call) -> Handled {
         && store.customer(number).await?.is_some()
     {
         return Ok(see_other(&customer_path(number.get(), customers)));
+    } else if let Ok(number) = TransferId::parse(typed)
+        && store.transfer(number).await?.is_some()
+    {
+        return Ok(see_other(&format!("/transfers/{number}")));
     }
     if CustomerNumber::parse(typed).is_ok() {
         missed(&call, typed, StatusCode::NOT_FOUND, "belongs to no customer or account")
     } else {
-        let rule = "must be a number of nine digits or at least two letters of a name";
+        let rule = "must be a number of the bank or at least two letters of a name";
         missed(&call, typed, StatusCode::BAD_REQUEST, rule)
     }
 }

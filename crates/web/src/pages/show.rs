@@ -80,6 +80,9 @@ pub(super) struct EntryRow {
     pub(super) credit: String,
     pub(super) debit: String,
     pub(super) balance: String,
+    pub(super) transfer: i64,
+    /// What takes it back or what it takes back, and the path of that.
+    pub(super) link: Option<(String, String)>,
     /// Of the operation that was just done.
     pub(super) fresh: bool,
 }
@@ -108,9 +111,20 @@ impl EntryRow {
             credit,
             debit,
             balance: figure(entry.balance),
+            transfer: entry.transfer.get(),
+            link: link(entry),
             fresh: fresh == Some(entry.operation.get()),
         }
     }
+}
+
+fn link(entry: &Entry) -> Option<(String, String)> {
+    let (word, number) = match (entry.reverses, entry.reversed_by) {
+        (Some(number), _) => ("reverses", number),
+        (None, Some(number)) => ("reversed by", number),
+        (None, None) => return None,
+    };
+    Some((format!("/transfers/{number}"), format!("{word} {number}")))
 }
 
 /// The kind of an operation in words.
@@ -120,6 +134,7 @@ pub(super) fn kind(word: &str) -> &str {
         "withdrawal" => "Withdrawal",
         "transfer" | "batch" => "Transfer",
         "open_account" => "Opening deposit",
+        "reversal" => "Reversal",
         other => other,
     }
 }

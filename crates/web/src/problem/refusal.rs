@@ -13,23 +13,28 @@ pub(crate) enum Asked {
     Posting,
     /// To open an account for the customer in the path.
     Opening,
+    /// To reverse the transfer in the path.
+    Reversal,
     /// Another state of the customer or account in the path.
     State,
 }
 
 /// The status of a refusal.
 pub(crate) const fn status(refusal: Refusal, asked: Asked) -> StatusCode {
-    use Asked::{Account, Opening, Posting, State};
+    use Asked::{Account, Opening, Posting, Reversal, State};
     use Refusal as R;
     match (refusal, asked) {
-        (R::AccountUnknown, Account | State) | (R::CustomerUnknown, Opening | State) => {
-            StatusCode::NOT_FOUND
-        }
+        (R::AccountUnknown, Account | State)
+        | (R::CustomerUnknown, Opening | State)
+        | (R::TransferUnknown, _) => StatusCode::NOT_FOUND,
+        (R::NotOwnTransfer | R::NotOfToday, _) => StatusCode::FORBIDDEN,
         (R::AccountKindTaken | R::SsnTaken | R::AccountOpen | R::CustomerActive, _)
+        | (R::AlreadyReversed, _)
         | (R::AccountClosed | R::CustomerDeactivated, State) => StatusCode::CONFLICT,
-        (R::AccountUnknown, Posting | Opening)
-        | (R::CustomerUnknown, Account | Posting)
-        | (R::AccountClosed | R::CustomerDeactivated, Account | Posting | Opening)
+        (R::AccountUnknown, Posting | Opening | Reversal)
+        | (R::CustomerUnknown, Account | Posting | Reversal)
+        | (R::AccountClosed | R::CustomerDeactivated, Account | Posting | Opening | Reversal)
+        | (R::IsReversal, _)
         | (R::InsufficientFunds | R::CurrencyMismatch | R::SameAccount | R::BooksFull, _)
         | (R::BalanceNotZero | R::HoldsOpen, _) => StatusCode::UNPROCESSABLE_ENTITY,
     }
@@ -75,6 +80,17 @@ pub(crate) const fn advice(refusal: Refusal) -> &'static str {
         }
         Refusal::AccountOpen => "There is nothing to do.",
         Refusal::CustomerActive => "There is nothing to do.",
+        Refusal::TransferUnknown => "Check the transfer number.",
+        Refusal::AlreadyReversed => "There is nothing to do: the money went back before.",
+        Refusal::IsReversal => {
+            "A reversal cannot be reversed. Post the money again as a deposit, withdrawal or \
+             transfer."
+        }
+        Refusal::NotOwnTransfer => "An executive can reverse it. Give them the transfer number.",
+        Refusal::NotOfToday => {
+            "Only transfers of today can be reversed at the counter. An executive can reverse it. \
+             Give them the transfer number."
+        }
         Refusal::SsnTaken => "Find the customer by this social security number instead.",
     }
 }

@@ -16,6 +16,7 @@ mod pages;
 mod postings;
 mod reading;
 mod receipts;
+mod reversals;
 mod second_factor;
 mod sessions;
 mod staff;

@@ -41,7 +41,8 @@ pub(super) const OPERATIONS: Cursor =
 /// By operation first: groups of several servers take their transfers' ids in turns.
 pub(super) const TRANSFERS: Cursor = cursor!(
     "transfers_by_operation",
-    "select id, operation, debit, credit, amount from transfers order by operation, id"
+    "select t.id, t.operation, t.debit, t.credit, t.amount, r.reverses \
+     from transfers t left join reversals r on r.transfer = t.id order by t.operation, t.id"
 );
 pub(super) const ENTRIES: Cursor = cursor!(
     "entries_by_operation",
@@ -85,6 +86,7 @@ pub(super) fn operation(row: &Row) -> Result<Operation, Error> {
         booked_at: get(row, 1)?,
         answer: get(row, 2)?,
         opening: get::<&str>(row, 3)? == "open_account",
+        reversal: get::<&str>(row, 3)? == "reversal",
     })
 }
 
@@ -95,6 +97,7 @@ pub(super) fn transfer(row: &Row) -> Result<Transfer, Error> {
         debit: get(row, 2)?,
         credit: get(row, 3)?,
         amount: get(row, 4)?,
+        reverses: get(row, 5)?,
     })
 }
 

@@ -15,8 +15,9 @@ pub(super) const ENTRIES_BY_ACCOUNT: &str = "select \
 
 pub(super) const OPERATIONS: &str =
     "select id, booked_at, answer, kind from operations order by id";
-pub(super) const TRANSFERS: &str =
-    "select id, operation, debit, credit, amount from transfers order by id";
+pub(super) const TRANSFERS: &str = "select \
+     t.id, t.operation, t.debit, t.credit, t.amount, r.reverses \
+     from transfers t left join reversals r on r.transfer = t.id order by t.id";
 pub(super) const ENTRIES: &str = "select e.transfer, e.account, e.amount, e.balance, e.booked_at \
      from entries e where exists (select 1 from transfers t where t.id = e.transfer) \
      order by e.id";
@@ -57,6 +58,7 @@ pub(super) fn operation(row: &Row<'_>) -> Result<Operation, rusqlite::Error> {
         booked_at: row.get(1)?,
         answer: row.get(2)?,
         opening: row.get_ref(3)?.as_str()? == "open_account",
+        reversal: row.get_ref(3)?.as_str()? == "reversal",
     })
 }
 
@@ -67,6 +69,7 @@ pub(super) fn transfer(row: &Row<'_>) -> Result<Transfer, rusqlite::Error> {
         debit: row.get(2)?,
         credit: row.get(3)?,
         amount: row.get(4)?,
+        reverses: row.get(5)?,
     })
 }
 
