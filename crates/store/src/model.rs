@@ -9,8 +9,10 @@ use ledger::{
 };
 
 mod access;
+mod operations;
 
 pub use access::*;
+pub use operations::*;
 
 /// A point in time: milliseconds since 1970-01-01 UTC.
 pub type UnixMs = i64;

@@ -14,6 +14,7 @@ pub(crate) mod factors;
 pub(crate) mod house;
 pub(crate) mod logs;
 mod migration;
+pub(crate) mod operations;
 mod pool;
 mod posting;
 mod row;

@@ -14,6 +14,7 @@ pub(crate) mod entries;
 pub(crate) mod factors;
 pub(crate) mod house;
 pub(crate) mod logs;
+pub(crate) mod operations;
 pub(crate) mod posting;
 mod reader;
 mod row;

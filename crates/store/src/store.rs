@@ -14,8 +14,8 @@ use ledger::{
 
 use crate::error::Error;
 use crate::model::{
-    AccountLog, AccountView, Booked, Customer, CustomerLog, Entry, HouseBalance, Outcome, Page,
-    Period, Statement, TransferView,
+    AccountLog, AccountView, Booked, Customer, CustomerLog, Entry, HouseBalance, OperationFilter,
+    OperationView, Outcome, Page, Period, Statement, TransferView,
 };
 use crate::postgres;
 use crate::sqlite::{self, Readers, Writer};
@@ -151,6 +151,19 @@ impl Store {
     /// [`Error::Unavailable`].
     pub async fn booked_operation(&self, id: OperationId) -> Result<Option<Booked>, Error> {
         read!(self, booked::by_id(id))
+    }
+
+    /// Operations, newest first, below an id. What batches moved is left out.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn operations(
+        &self,
+        filter: OperationFilter,
+        before: Option<i64>,
+        limit: u32,
+    ) -> Result<Page<OperationView>, Error> {
+        read!(self, operations::list(&filter, before, limit))
     }
 
     /// A transfer with what is linked to it.

@@ -24,7 +24,7 @@ use crate::call::Call;
 use crate::problem::{Kind, Problem};
 use crate::route::{Access, Handled, Route, is_api_path};
 use crate::session::Caller;
-use crate::{origin, pages, peer, second_factor, session};
+use crate::{origin, pages, peer, second_factor, session, unknown};
 
 /// A body must arrive within this; 8 MiB at 1 MiB/s.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -93,6 +93,7 @@ async fn answer(
     let actor = caller.as_ref().map(|caller| caller.actor(&server.name));
     let body = read(body, route.body_bytes_max).await?;
     let Parts { uri, headers, .. } = parts;
+    let (key, kept) = (headers.get("idempotency-key").cloned(), body.clone());
     let call = Call {
         server: Shared::clone(server),
         route,
@@ -103,6 +104,12 @@ async fn answer(
         address: address.clone(),
     };
     let handled = (route.handler)(call).await;
+    if let Some(actor) = &actor
+        && unknown::is_unknown(&handled)
+        && let Some(key) = unknown::key(key.as_ref(), &kept)
+    {
+        unknown::note(server, actor, &key, &address);
+    }
     if let (Err(problem), Some(actor)) = (&handled, &actor)
         && problem.word == "form-token-wrong"
     {

@@ -27,6 +27,7 @@ mod serve;
 mod session;
 mod sign_in;
 mod totp;
+mod unknown;
 
 pub use app::app;
 pub use config::Config;

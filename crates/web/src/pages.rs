@@ -19,6 +19,7 @@ mod form;
 mod layout;
 pub(crate) mod me;
 mod openings;
+mod operations;
 mod receipt;
 mod reversals;
 mod search;
@@ -26,6 +27,7 @@ mod show;
 mod sign_in;
 mod staff;
 mod statement;
+mod today;
 mod transfers;
 
 use askama::Template;
@@ -38,11 +40,12 @@ use crate::problem::{Kind, Problem};
 use crate::route::{Handled, Route};
 
 /// The rows of the route table.
-pub(crate) fn routes() -> [&'static [Route]; 16] {
+pub(crate) fn routes() -> [&'static [Route]; 18] {
     [
         assets::ROUTES,
         sign_in::ROUTES,
         dashboard::ROUTES,
+        today::ROUTES,
         search::ROUTES,
         customers::ROUTES,
         customer_forms::ROUTES,
@@ -56,6 +59,7 @@ pub(crate) fn routes() -> [&'static [Route]; 16] {
         factor::ROUTES,
         staff::ROUTES,
         audit::ROUTES,
+        operations::ROUTES,
     ]
 }
 

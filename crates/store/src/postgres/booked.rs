@@ -34,15 +34,7 @@ pub(crate) async fn by_id(db: &Database, id: OperationId) -> Result<Option<Booke
 
 async fn with_transfers(db: &Database, rows: &[Row]) -> Result<Vec<Booked>, Error> {
     let mut all = rows.iter().map(operation).collect::<Result<Vec<_>, _>>()?;
-    let ids: Vec<i64> =
-        all.iter().flat_map(|booked| booked.answer.transfers()).map(TransferId::get).collect();
-    let mut moved = HashMap::with_capacity(ids.len());
-    for row in &db.read(TRANSFERS, &[&ids]).await? {
-        let amount = Amount::try_new(get(row, 3)?, row::currency(row, 4)?).map_err(damaged)?;
-        let (debit, credit) = (AccountNumber::new(get(row, 1)?), AccountNumber::new(get(row, 2)?));
-        let reverses = get::<Option<i64>>(row, 5)?.map(TransferId::new);
-        moved.insert(get::<i64>(row, 0)?, Moved { debit, credit, amount, reverses });
-    }
+    let moved = moved_by(db, all.iter().flat_map(|booked| booked.answer.transfers())).await?;
     for booked in &mut all {
         // A transfer that the answer names and the books lack is left out: then the parts do not
         // fit together, and whoever compares them says so.
@@ -50,6 +42,22 @@ async fn with_transfers(db: &Database, rows: &[Row]) -> Result<Vec<Booked>, Erro
             booked.answer.transfers().filter_map(|id| moved.get(&id.get()).cloned()).collect();
     }
     Ok(all)
+}
+
+/// What transfers moved, by their ids; those that the books lack are left out.
+pub(crate) async fn moved_by(
+    db: &Database,
+    transfers: impl Iterator<Item = TransferId>,
+) -> Result<HashMap<i64, Moved>, Error> {
+    let ids: Vec<i64> = transfers.map(TransferId::get).collect();
+    let mut moved = HashMap::with_capacity(ids.len());
+    for row in &db.read(TRANSFERS, &[&ids]).await? {
+        let amount = Amount::try_new(get(row, 3)?, row::currency(row, 4)?).map_err(damaged)?;
+        let (debit, credit) = (AccountNumber::new(get(row, 1)?), AccountNumber::new(get(row, 2)?));
+        let reverses = get::<Option<i64>>(row, 5)?.map(TransferId::new);
+        moved.insert(get::<i64>(row, 0)?, Moved { debit, credit, amount, reverses });
+    }
+    Ok(moved)
 }
 
 /// An operation, what it moved not read yet.

@@ -25,6 +25,11 @@ const OF_ACCOUNTS: &str = "select l.id, l.account, a.customer, a.kind, a.status,
 const OF_ACCOUNT: &str = "select l.id, l.account, a.customer, a.kind, a.status, l.message, l.at \
      from account_log l join accounts a on a.number = l.account \
      where l.account = $2 order by l.id desc limit $1";
+/// By its index; an action with a full stop is found by itself alone.
+const LATEST: &str = "select e.id, e.at, e.user_id, e.session, e.server, \
+         coalesce(e.address, s.address, ''), e.action, e.subject, e.result \
+     from audit_events e left join sessions s on s.id = e.session \
+     where e.action = $1 order by e.id desc limit $2";
 const INSERT_EVENT: &str = "insert into audit_events \
      (at, user_id, session, server, action, subject, result, address) \
      values ($1, $2, $3, $4, $5, $6, $7, $8)";
@@ -106,6 +111,15 @@ pub(crate) async fn events(
     let rows = db.read(EVENTS, params).await?;
     let rows = rows.iter().map(event).collect::<Result<Vec<_>, _>>()?;
     Ok(Page::cut(rows, limit, |row| row.id))
+}
+
+/// The newest rows of one action.
+pub(crate) async fn latest(
+    db: &Database,
+    action: &'static str,
+    limit: u32,
+) -> Result<Vec<AuditRow>, Error> {
+    db.read(LATEST, &[&action, &i64::from(limit)]).await?.iter().map(event).collect()
 }
 
 fn event(found: &Row) -> Result<AuditRow, Error> {

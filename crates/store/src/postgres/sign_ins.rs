@@ -1,8 +1,10 @@
 //! Failed sign-ins make the next one wait: the rule is in [`crate::sign_in`].
 
+use ledger::UserId;
+
 use crate::clock::now_ms;
 use crate::error::Error;
-use crate::model::SignInGate;
+use crate::model::{SignInGate, UnixMs};
 use crate::postgres::row::get;
 use crate::postgres::{Database, Params};
 use crate::sign_in::{
@@ -12,6 +14,8 @@ use crate::sign_in::{
 
 const LOCKED_UNTIL: &str = "select coalesce(max(locked_until), 0) from sign_in_failures \
      where subject in ($1, $2)";
+const LOCKED: &str = "select subject, locked_until from sign_in_failures \
+     where subject = any($1) and locked_until > $2";
 /// Parameters: subject, now, failures that cost nothing, first wait, longest wait, forgotten at.
 /// The wait is [`crate::sign_in::wait_ms`]; the first failure is always free.
 const NOTE_FAILURE: &str = "insert into sign_in_failures as f \
@@ -29,6 +33,24 @@ pub(crate) async fn gate(db: &Database, user: &str, address: &str) -> Result<Sig
     let locked_until: i64 = rows.first().map_or(Ok(0), |row| get(row, 0))?;
     let wait_ms = locked_until.saturating_sub(now_ms());
     Ok(if wait_ms > 0 { SignInGate::LockedForMs(wait_ms) } else { SignInGate::Open })
+}
+
+/// Of some names, those that must wait, and until when.
+pub(crate) async fn locked(
+    db: &Database,
+    users: &[UserId],
+) -> Result<Vec<(UserId, UnixMs)>, Error> {
+    let subjects: Vec<_> = users.iter().map(|user| subject("user", user.as_str())).collect();
+    let hashes: Vec<&[u8]> = subjects.iter().map(<[u8; 32]>::as_slice).collect();
+    let mut locked = Vec::new();
+    for row in &db.read(LOCKED, &[&hashes, &now_ms()]).await? {
+        let hash = get::<&[u8]>(row, 0)?;
+        let place = subjects.iter().position(|subject| subject == hash);
+        if let Some(user) = place.and_then(|place| users.get(place)) {
+            locked.push((user.clone(), get(row, 1)?));
+        }
+    }
+    Ok(locked)
 }
 
 pub(crate) async fn record(

@@ -59,13 +59,20 @@ fn operation(row: &Row<'_>) -> Result<Booked, rusqlite::Error> {
 }
 
 fn with_transfers(db: &Connection, mut booked: Booked) -> Result<Booked, rusqlite::Error> {
-    let mut statement = db.prepare_cached(TRANSFER)?;
     for transfer in booked.answer.transfers() {
         // A transfer that the answer names and the books lack is left out: then the parts do not
         // fit together, and whoever compares them says so.
-        booked.moved.extend(statement.query_row([transfer.get()], moved).optional()?);
+        booked.moved.extend(moved_by(db, transfer)?);
     }
     Ok(booked)
+}
+
+/// What a transfer moved.
+pub(crate) fn moved_by(
+    db: &Connection,
+    transfer: TransferId,
+) -> Result<Option<Moved>, rusqlite::Error> {
+    db.prepare_cached(TRANSFER)?.query_row([transfer.get()], moved).optional()
 }
 
 fn moved(row: &Row<'_>) -> Result<Moved, rusqlite::Error> {

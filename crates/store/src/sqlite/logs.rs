@@ -34,6 +34,11 @@ const EVENTS: &str = "select e.id, e.at, e.user, e.session, e.server, \
          and (?9 is null or e.subject = cast(?9 as text) \
              or e.subject in (select cast(number as text) from accounts where customer = ?9)) \
      order by e.id desc limit ?8";
+/// By its index; an action with a full stop is found by itself alone.
+const LATEST: &str = "select e.id, e.at, e.user, e.session, e.server, \
+         coalesce(e.address, s.address, ''), e.action, e.subject, e.result \
+     from audit_events e left join sessions s on s.id = e.session \
+     where e.action = ?1 order by e.id desc limit ?2";
 const INSERT_EVENT: &str = "insert into audit_events \
      (at, user, session, server, action, subject, result, address) \
      values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
@@ -113,6 +118,17 @@ pub(crate) fn events(
         })
         .map_err(classify)?;
     Ok(Page::cut(rows, limit, |row| row.id))
+}
+
+/// The newest rows of one action.
+pub(crate) fn latest(
+    db: &Connection,
+    action: &'static str,
+    limit: u32,
+) -> Result<Vec<AuditRow>, Error> {
+    db.prepare_cached(LATEST)
+        .and_then(|mut statement| statement.query_map(params![action, limit], event)?.collect())
+        .map_err(classify)
 }
 
 fn event(found: &rusqlite::Row<'_>) -> Result<AuditRow, rusqlite::Error> {

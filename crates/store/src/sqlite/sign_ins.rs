@@ -1,5 +1,6 @@
 //! Failed sign-ins make the next one wait: the rule is in [`crate::sign_in`].
 
+use ledger::UserId;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::clock::now_ms;
@@ -32,6 +33,22 @@ pub(crate) fn gate(db: &Connection, user: &str, address: &str) -> Result<SignInG
         .map_err(classify)?;
     let wait_ms = locked_until.unwrap_or(0).saturating_sub(now_ms());
     Ok(if wait_ms > 0 { SignInGate::LockedForMs(wait_ms) } else { SignInGate::Open })
+}
+
+/// Of some names, those that must wait, and until when.
+pub(crate) fn locked(db: &Connection, users: &[UserId]) -> Result<Vec<(UserId, UnixMs)>, Error> {
+    let now = now_ms();
+    let read = || -> Result<Vec<(UserId, UnixMs)>, rusqlite::Error> {
+        let mut statement = db.prepare_cached(LOCKED_UNTIL)?;
+        let mut locked = Vec::new();
+        for user in users {
+            let hash = subject("user", user.as_str());
+            let until: Option<UnixMs> = statement.query_row([hash, hash], |row| row.get(0))?;
+            locked.extend(until.filter(|until| *until > now).map(|until| (user.clone(), until)));
+        }
+        Ok(locked)
+    };
+    read().map_err(classify)
 }
 
 pub(crate) fn record(

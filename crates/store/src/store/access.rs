@@ -208,6 +208,14 @@ impl Store {
         read!(self, sign_ins::gate(&user, &address))
     }
 
+    /// Of some users, those whose sign-in must wait, and until when.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn locked_users(&self, users: Vec<UserId>) -> Result<Vec<(UserId, UnixMs)>, Error> {
+        read!(self, sign_ins::locked(&users))
+    }
+
     /// Notes how a sign-in ended: failures make the next one wait, a success clears the user's.
     ///
     /// # Errors
@@ -227,6 +235,18 @@ impl Store {
     /// [`Error::Unavailable`].
     pub async fn record(&self, event: AuditEvent) -> Result<(), Error> {
         write!(self, logs::record(&event))
+    }
+
+    /// The newest audit rows of exactly one action, newest first.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn latest_events(
+        &self,
+        action: &'static str,
+        limit: u32,
+    ) -> Result<Vec<AuditRow>, Error> {
+        read!(self, logs::latest(action, limit))
     }
 
     /// Audit rows, newest first, below an id.

@@ -16,6 +16,7 @@ mod conformance;
 mod cuts;
 mod factors;
 mod migration;
+mod operations;
 mod posting;
 mod reversals;
 mod sealing;

@@ -21,6 +21,7 @@ pub(crate) enum List {
     Accounts,
     Entries,
     Audit,
+    Operations,
 }
 
 impl List {
@@ -30,6 +31,7 @@ impl List {
             Self::Accounts => b'a',
             Self::Entries => b'e',
             Self::Audit => b'u',
+            Self::Operations => b'o',
         }
     }
 }

@@ -1,9 +1,10 @@
 //! Who did what, when, from where and with what result: the audit rows, for auditors, as a page
 //! and as a CSV file.
 //!
-//! Guarantees: nothing here changes anything; an export is itself an audit row. Postings are not
-//! here: each carries who did it in the books, and `ballast audit` proves that. Deliberately not
-//! here: names, social security numbers and secrets, which no audit row holds (I12).
+//! Guarantees: nothing here changes anything; an export is itself an audit row. Postings are on a
+//! page of their own (`operations`): each carries who did it in the books, and `ballast audit`
+//! proves that. Deliberately not here: names, social security numbers and secrets, which no audit
+//! row holds (I12).
 
 use askama::Template;
 use axum::body::Body;
@@ -44,6 +45,7 @@ const ACTIONS: &[(&str, &str)] = &[
     ("customer.ssn", "Social security numbers shown"),
     ("account", "Changes of accounts"),
     ("transfer", "Reversals"),
+    ("outcome", "Unknown outcomes"),
     ("audit", "Exports of these rows"),
 ];
 const RESULTS: &[(&str, &str)] =
@@ -137,7 +139,7 @@ fn filter(query: &Fields) -> Result<AuditFilter, Problem> {
 }
 
 /// When a day of the bank, or one so many days later, begins.
-fn start_of_day(text: &str, days_later: i64) -> Option<UnixMs> {
+pub(super) fn start_of_day(text: &str, days_later: i64) -> Option<UnixMs> {
     let date: Date = text.parse().ok()?;
     let date = date.checked_add(jiff::Span::new().days(days_later)).ok()?;
     Some(bank_day(date).begins_at_ms())

@@ -20,3 +20,4 @@ mod reversals;
 mod second_factor;
 mod sessions;
 mod staff;
+mod today;
