@@ -58,7 +58,7 @@ enum StaffCommand {
         #[arg(value_parser = user)]
         user: UserId,
     },
-    /// Give a member of staff a new generated password and print it
+    /// Give a member of staff a new generated password, print it, and end all of their sessions
     Password {
         /// Sign-in name
         #[arg(value_parser = user)]

@@ -131,7 +131,8 @@ pub enum StaffChange {
         /// Of a generated password.
         password_hash: String,
     },
-    /// Gives a generated password; ends their sessions in browsers.
+    /// Gives a generated password; ends all sessions, programs' too: whoever knew the old one may
+    /// have made tokens.
     Password {
         /// A PHC string.
         password_hash: String,

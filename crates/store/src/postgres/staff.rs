@@ -44,7 +44,7 @@ const CHANGE_PASSWORD: &str = change!(
     "done as (update staff set password_hash = $7, password_generated = true \
          where user_id = $2 and exists (select from may) returning user_id), \
      ended as (update sessions set ended_at = $3 where user_id in (select user_id from done) \
-         and (kind = 'browser' or password_due) and ended_at is null)"
+         and ended_at is null)"
 );
 const CHANGE_DISABLED: &str = change!(
     "done as (update staff set disabled = $7 \

@@ -53,7 +53,6 @@ fn set_password(
     password_hash: &str,
     generated: bool,
 ) -> Result<bool, Error> {
-    sessions::end_all_in_browsers(db, user)?;
     changed(db.execute(SET_PASSWORD, params![user.as_str(), password_hash, generated]))
 }
 
@@ -94,7 +93,10 @@ pub(crate) fn change(
                 disabled: false,
             },
         )?,
-        StaffChange::Password { password_hash } => set_password(db, user, password_hash, true)?,
+        StaffChange::Password { password_hash } => {
+            sessions::end_all(db, user)?;
+            set_password(db, user, password_hash, true)?
+        }
         StaffChange::Disabled(disabled) => set_disabled(db, user, *disabled)?,
         StaffChange::Role(role) => set_role(db, user, *role)?,
         StaffChange::EndSessions => {
@@ -128,6 +130,7 @@ pub(crate) fn choose_password(
     actor: &Actor,
     password_hash: &str,
 ) -> Result<bool, Error> {
+    sessions::end_all_in_browsers(db, &actor.user)?;
     let done = set_password(db, &actor.user, password_hash, false)?;
     if done {
         let subject = actor.user.as_str().to_owned();

@@ -31,7 +31,7 @@ async fn a_session_is_valid_until_it_ends_expires_or_its_owner_is_disabled(bank:
     assert_eq!(bank.store.session([4; 32]).await.unwrap(), None, "owner disabled");
 }
 
-async fn a_new_password_ends_browser_sessions_and_keeps_programs(bank: Bank) {
+async fn a_reset_password_ends_every_session_and_a_chosen_one_keeps_programs(bank: Bank) {
     let user = bank.actor.user.clone();
     let browser = NewSession {
         token_hash: [2; 32],
@@ -40,12 +40,17 @@ async fn a_new_password_ends_browser_sessions_and_keeps_programs(bank: Bank) {
         expires_at: i64::MAX,
         origin: SessionOrigin::default(),
     };
+    bank.store.create_session(browser.clone()).await.unwrap();
+    assert!(bank.store.choose_password(&bank.actor, "own".into()).await.unwrap());
+    assert_eq!(bank.store.session([2; 32]).await.unwrap(), None);
+    assert!(bank.store.session([1; 32]).await.unwrap().is_some(), "a program goes on");
+    let browser = NewSession { token_hash: [3; 32], ..browser };
     bank.store.create_session(browser).await.unwrap();
     let reset = || StaffChange::Password { password_hash: "new".into() };
     let done = bank.store.change_staff_by_operator(user.clone(), reset()).await.unwrap();
     assert_eq!(done, StaffChanged::Done);
-    assert_eq!(bank.store.session([2; 32]).await.unwrap(), None);
-    assert!(bank.store.session([1; 32]).await.unwrap().is_some());
+    assert_eq!(bank.store.session([3; 32]).await.unwrap(), None);
+    assert_eq!(bank.store.session([1; 32]).await.unwrap(), None, "whoever knew the password may");
     let staff = bank.store.staff(user).await.unwrap().unwrap();
     assert_eq!((staff.password_hash.as_str(), staff.password_generated), ("new", true));
     let nobody = UserId::parse("C99999999").unwrap();
@@ -70,6 +75,37 @@ async fn failures_lock_known_and_unknown_names_alike(bank: Bank) {
         let gate = bank.store.sign_in_gate(name.into(), "elsewhere".into()).await.unwrap();
         assert_eq!(gate, SignInGate::Open, "{name} after a success");
     }
+}
+
+/// A branch sits behind one address, so it takes more; then all names wait from there, longer each
+/// time, and nobody elsewhere does.
+async fn failures_lock_an_address_for_all_names(bank: Bank) {
+    let gate = async |name: &str, address: &str| {
+        bank.store.sign_in_gate(name.to_owned(), address.to_owned()).await.unwrap()
+    };
+    for failure in 1..=50 {
+        assert_eq!(gate("other", "branch").await, SignInGate::Open, "failure {failure}");
+        bank.store.record_sign_in(format!("name-{failure}"), "branch".into(), false).await.unwrap();
+    }
+    let mut waits = Vec::new();
+    for failure in 51..=58 {
+        bank.store.record_sign_in(format!("name-{failure}"), "branch".into(), false).await.unwrap();
+        if failure > 55 {
+            let SignInGate::LockedForMs(wait) = gate("other", "branch").await else {
+                panic!("open")
+            };
+            waits.push(wait);
+        }
+    }
+    // 64, 128 and 256 seconds, less what this test took.
+    assert!(
+        waits.iter().zip([32, 64, 128]).all(|(wait, least)| *wait > least * 1_000),
+        "{waits:?}"
+    );
+    assert!(waits.is_sorted(), "{waits:?}");
+    assert_eq!(gate("other", "elsewhere").await, SignInGate::Open);
+    bank.store.record_sign_in("other".into(), "branch".into(), true).await.unwrap();
+    assert_ne!(gate("other", "branch").await, SignInGate::Open, "one success frees no branch");
 }
 
 fn user(text: &str) -> UserId {
@@ -206,8 +242,9 @@ async fn audit_rows_are_found_by_every_filter_and_page_from_the_newest(bank: Ban
 
 crate::on_both!(
     a_session_is_valid_until_it_ends_expires_or_its_owner_is_disabled,
-    a_new_password_ends_browser_sessions_and_keeps_programs,
+    a_reset_password_ends_every_session_and_a_chosen_one_keeps_programs,
     failures_lock_known_and_unknown_names_alike,
+    failures_lock_an_address_for_all_names,
     only_an_active_administrator_changes_staff_and_never_themselves,
     sessions_are_listed_for_their_owner_and_ended_by_nobody_else,
     audit_rows_are_found_by_every_filter_and_page_from_the_newest,
