@@ -10,6 +10,7 @@
 mod access;
 mod bank;
 mod concurrency;
+mod defects;
 mod errors;
 mod health;
 mod pages;
