@@ -27,6 +27,7 @@ mod headers;
 mod own;
 mod patience;
 mod queue;
+mod refusal;
 mod trace;
 mod upload;
 
@@ -73,7 +74,7 @@ pub(crate) async fn call(
     {
         shared.stats.requests.fetch_add(1, Relaxed);
         let (exchange, reason) = Exchange::refused(shared, client.ip, refused);
-        let mut answer = answer::refusal(exchange, reason);
+        let mut answer = answer::refuse(exchange, reason);
         headers::last_answer(answer.headers_mut(), version);
         return answer;
     }
@@ -106,7 +107,7 @@ pub(crate) async fn call(
                 Box::pin(upload.discard(LINGER)).await;
             }
             let is_last = shared.is_draining() || violation.is_some();
-            let mut answer = answer::refusal(exchange, reason);
+            let mut answer = answer::refuse(exchange, reason);
             if is_last {
                 headers::last_answer(answer.headers_mut(), version);
             }

@@ -16,6 +16,7 @@ use tokio::time::Sleep;
 
 use super::exchange::Exchange;
 use super::headers::{REASON_HEADER, SERVER_HEADER, tell_repeats};
+use super::refusal;
 use crate::policy::Outcome;
 use crate::reason::Reason;
 use crate::upstream::Connection;
@@ -160,16 +161,13 @@ impl Body for AnswerBody {
     }
 }
 
-/// The refusal of a request, with its reason (RFC 9457). It ends the exchange.
-pub(super) fn refusal(mut exchange: Exchange, reason: Reason) -> Response<AnswerBody> {
+/// The refusal of a request, with its reason. It ends the exchange.
+pub(super) fn refuse(mut exchange: Exchange, reason: Reason) -> Response<AnswerBody> {
     exchange.reason = Some(reason);
     exchange.status = reason.status();
     let is_head = exchange.method == http::Method::HEAD;
-    let body = match exchange.detail {
-        Some(detail) => reason.problem_with(detail),
-        None => reason.problem(),
-    };
-    let mut answer = written(reason.status(), "application/problem+json", body, is_head);
+    let (kind, body) = refusal::body(exchange.wanted, &exchange.method, reason, exchange.detail);
+    let mut answer = written(reason.status(), kind, body, is_head);
     let headers = answer.headers_mut();
     headers.insert(REASON_HEADER, HeaderValue::from_static(reason.word()));
     tell_repeats(&exchange, headers);

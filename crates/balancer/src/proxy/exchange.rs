@@ -12,6 +12,7 @@ use http::{Method, Uri};
 
 use super::failure::Seen;
 use super::headers;
+use super::refusal::Wanted;
 use crate::access_log::Line;
 use crate::client::Refused;
 use crate::policy::{Attempt, Choice, Failure, Moment, Outcome, Repeatable, Sent, ServerSet};
@@ -35,6 +36,8 @@ pub(super) struct Exchange {
     pub(super) reason: Option<Reason>,
     /// The rule that the client broke, instead of the reason's own sentence.
     pub(super) detail: Option<&'static str>,
+    /// In which form the client wants to be refused.
+    pub(super) wanted: Wanted,
     /// Bytes of the answer's body.
     pub(super) bytes: usize,
     attempt: Option<Attempt>,
@@ -84,6 +87,7 @@ impl Exchange {
             status: 0,
             reason: None,
             detail: None,
+            wanted: Wanted::by(&request.headers),
             bytes: 0,
             attempt: None,
             began: shared.now(),

@@ -91,18 +91,16 @@ pub(super) async fn answer(
 
 fn permits(endpoint: Endpoint, inside: bool, status_page: StatusPage) -> bool {
     match endpoint {
-        Endpoint::Live | Endpoint::Ready => true,
+        // Pages that refuse somebody need both; they tell nothing.
+        Endpoint::Live | Endpoint::Ready | Endpoint::Style | Endpoint::Icon => true,
         Endpoint::Metrics | Endpoint::Status | Endpoint::Deployment => inside,
-        Endpoint::Page
-        | Endpoint::Map
-        | Endpoint::Style
-        | Endpoint::Script
-        | Endpoint::Icon
-        | Endpoint::Nothing => match status_page {
-            StatusPage::Inside => inside,
-            StatusPage::Everyone => true,
-            StatusPage::Off => false,
-        },
+        Endpoint::Page | Endpoint::Map | Endpoint::Script | Endpoint::Nothing => {
+            match status_page {
+                StatusPage::Inside => inside,
+                StatusPage::Everyone => true,
+                StatusPage::Off => false,
+            }
+        }
     }
 }
 
