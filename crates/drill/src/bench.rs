@@ -13,6 +13,7 @@ pub mod balancer;
 pub mod database;
 mod measure;
 mod names;
+pub mod pages;
 mod processes;
 mod report;
 mod scenario;

@@ -97,21 +97,41 @@ pub struct Call {
     token: Option<Token>,
     key: Option<String>,
     body: Bytes,
+    content_type: HeaderValue,
     repeatable: bool,
 }
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const FORM: HeaderValue = HeaderValue::from_static("application/x-www-form-urlencoded");
 
 impl Call {
     /// Reads something.
     pub fn get(path: impl Into<String>, token: &Token) -> Self {
         let token = Some(token.clone());
         let (method, path) = (Method::GET, path.into());
-        Self { method, path, token, key: None, body: Bytes::new(), repeatable: true }
+        Self {
+            method,
+            path,
+            token,
+            key: None,
+            body: Bytes::new(),
+            content_type: JSON,
+            repeatable: true,
+        }
     }
 
     /// Reads something that needs no token.
     pub fn anonymous_get(path: impl Into<String>) -> Self {
         let (method, path) = (Method::GET, path.into());
-        Self { method, path, token: None, key: None, body: Bytes::new(), repeatable: true }
+        Self {
+            method,
+            path,
+            token: None,
+            key: None,
+            body: Bytes::new(),
+            content_type: JSON,
+            repeatable: true,
+        }
     }
 
     /// Moves money, or does anything else that has an idempotency key: safe to repeat.
@@ -123,7 +143,7 @@ impl Call {
     ) -> Self {
         let (token, key) = (Some(token.clone()), Some(key.into()));
         let (method, path, body) = (Method::POST, path.into(), body.into());
-        Self { method, path, token, key, body, repeatable: true }
+        Self { method, path, token, key, body, content_type: JSON, repeatable: true }
     }
 
     /// Creates something that cannot exist twice (a customer with an SSN): a repetition is
@@ -131,14 +151,21 @@ impl Call {
     pub fn create_unique(path: impl Into<String>, token: &Token, body: impl Into<Bytes>) -> Self {
         let token = Some(token.clone());
         let (method, path, body) = (Method::POST, path.into(), body.into());
-        Self { method, path, token, key: None, body, repeatable: true }
+        Self { method, path, token, key: None, body, content_type: JSON, repeatable: true }
+    }
+
+    /// Sends a form of a page. The key in it makes it safe to repeat, but a browser does not.
+    pub fn form(path: impl Into<String>, token: &Token, body: impl Into<Bytes>) -> Self {
+        let (token, content_type) = (Some(token.clone()), FORM);
+        let (method, path, body) = (Method::POST, path.into(), body.into());
+        Self { method, path, token, key: None, body, content_type, repeatable: false }
     }
 
     /// Signs in: no token, no key, never repeated by itself.
     pub fn sign_in(user: &str, password: &str) -> Self {
         let body = serde_json::json!({ "user": user, "password": password }).to_string();
         let (method, path, body) = (Method::POST, "/api/v1/sessions".to_owned(), body.into());
-        Self { method, path, token: None, key: None, body, repeatable: false }
+        Self { method, path, token: None, key: None, body, content_type: JSON, repeatable: false }
     }
 }
 
@@ -243,7 +270,7 @@ fn request(address: &BankAddress, call: &Call) -> Result<link::Request, SendErro
         builder = builder.header("idempotency-key", key.as_str());
     }
     if !call.body.is_empty() {
-        builder = builder.header(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        builder = builder.header(CONTENT_TYPE, &call.content_type);
     }
     builder.body(call.body.clone().into()).map_err(SendError::Request)
 }

@@ -1,6 +1,7 @@
 //! `ballast bench`: measure the bank.
 
 mod database;
+mod pages;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -39,6 +40,7 @@ Examples:
   ballast bench logins --clients 8 --while-views 64 --user C00000003
   ballast bench logins --compare-unknown           do unknown users take the same time?
 
+  ballast bench pages                              how long staff wait; see its --help
   ballast bench balancer kill                      a server dies under load; see its --help
   ballast bench database postgres                  the primary dies under load; see its --help
 
@@ -110,6 +112,7 @@ pub(crate) struct BenchArgs {
 enum Special {
     Balancer(BalancerArgs),
     Database(database::DatabaseArgs),
+    Pages(pages::PagesArgs),
 }
 
 /// Break the deployment under load and hold what clients saw against the bars.
@@ -191,6 +194,7 @@ fn run_blocking(args: &BenchArgs) -> anyhow::Result<ExitCode> {
     match &args.special {
         Some(Special::Balancer(args)) => return run_balancer(args),
         Some(Special::Database(args)) => return database::run_database(args),
+        Some(Special::Pages(args)) => return pages::run_pages(args),
         None => {}
     }
     let workload = args.workload.context("say what to measure")?;
