@@ -2,9 +2,11 @@
 //! opened by the executive; a teller moves money. A double click, a refresh and the back button
 //! never move it twice. Pictures go to `target/screenshots`.
 
-mod chromium;
+pub(crate) mod chromium;
 mod counter;
+mod interrupted;
 mod status;
+mod walk;
 
 use chromium::Browser;
 

@@ -8,14 +8,18 @@
     reason = "clippy knows tests by their attribute only; their helpers may fail the test too"
 )]
 
+mod authenticator;
 mod browser;
 mod cli;
 mod cluster;
 mod deployment;
+mod desk;
 mod exactly_once;
 mod faults;
 mod http;
 mod https;
+mod pages;
+mod pictures;
 mod receipts;
 mod secrets;
 mod sessions;

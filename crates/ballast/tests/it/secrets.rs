@@ -1,13 +1,17 @@
 //! I12: no secret, social security number, name or password reaches a log, a URL that is logged, a
-//! metric or an error. Known ones are planted by every way in, with the logs at their most
-//! talkative, a death and a replay; then all that was written or can be asked for is searched.
+//! metric or an error. Known ones are planted by every way in, through every page and form, with
+//! the logs at their most talkative, a death and a replay; then all that was written or can be
+//! asked for is searched.
 
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
+use crate::browser::chromium::CHOSEN;
 use crate::deployment::{Deployment, kill};
 use crate::http::{self, Answer};
+use crate::pages::collect;
+use crate::pages::scene::{LONG_ADDRESS, LONG_NAME};
 
 const SSN: &str = "917384625";
 const NAME: &str = "Zyxwvut Quillfeather";
@@ -126,6 +130,22 @@ async fn add_customer(bank: &Deployment, cookie: &str, errors: &mut Vec<Answer>)
     format!("{path}/{number}")
 }
 
+/// Every page of the bank in every state, and all that people type into their forms.
+async fn walk_pages(bank: &Deployment, planted: &mut Planted) {
+    let pages = collect::all(bank).await;
+    assert!(pages.len() > 150, "only {} pages", pages.len());
+    for (what, value) in [
+        ("name", LONG_NAME),
+        ("name", "Mary Somerville"),
+        ("address", LONG_ADDRESS),
+        ("social security number", "100000001"),
+        ("social security number", "100000009"),
+        ("chosen password", CHOSEN),
+    ] {
+        planted.push((what, value.to_owned()));
+    }
+}
+
 /// What operators read of each process.
 async fn assert_nothing_in_metrics(bank: &Deployment, planted: &Planted) {
     for role in ["server", "balancer", "front_door"] {
@@ -147,6 +167,8 @@ async fn nothing_secret_is_written_where_operators_read() {
     let mut errors = Vec::new();
     let cookie = sign_in(&bank, &mut planted, &mut errors).await;
     let customer = add_customer(&bank, &cookie, &mut errors).await;
+
+    walk_pages(&bank, &mut planted).await;
 
     // Money, a death under way, and a whole replay.
     let (executive, path) = (bank.tokens().0, format!("{customer}/accounts"));

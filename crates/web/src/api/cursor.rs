@@ -62,6 +62,12 @@ pub(crate) fn page(list: List, query: &Fields) -> Result<(Option<i64>, u32), Pro
     Ok((after, limit))
 }
 
+/// The same for a page: never more rows than fit into 60 KiB.
+pub(crate) fn screen(list: List, query: &Fields) -> Result<(Option<i64>, u32), Problem> {
+    let (after, limit) = page(list, query)?;
+    Ok((after, limit.min(LIMIT_DEFAULT)))
+}
+
 /// Where one row of a list is seen alone.
 pub(crate) fn row_path(path: &str, list: List, place: i64) -> String {
     format!("{path}?limit=1&cursor={}", encode(list, place.saturating_sub(1)))

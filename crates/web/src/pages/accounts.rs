@@ -72,7 +72,7 @@ async fn list(call: Call) -> Handled {
             (format!("Accounts of customer {number}"), rows, None)
         }
         None => {
-            let (after, limit) = cursor::page(List::Accounts, &query)?;
+            let (after, limit) = cursor::screen(List::Accounts, &query)?;
             let found = call.server.store.accounts(after, limit).await?;
             let next = found.next.map(|place| {
                 format!("/accounts?limit={limit}&cursor={}", cursor::encode(List::Accounts, place))

@@ -1,4 +1,4 @@
-//! Style, script and icon: in the program itself, cached for ever under a name with their hash.
+//! Style, scripts and icon: in the program itself, cached for ever under a name with their hash.
 
 use std::sync::LazyLock;
 
@@ -43,7 +43,8 @@ macro_rules! asset {
 }
 
 pub(super) static STYLE: Asset = asset!("ballast.css", "text/css; charset=utf-8");
-pub(super) static SCRIPT: Asset = asset!("htmx.min.js", "text/javascript; charset=utf-8");
+pub(super) static HTMX: Asset = asset!("htmx.min.js", "text/javascript; charset=utf-8");
+pub(super) static SCRIPT: Asset = asset!("ballast.js", "text/javascript; charset=utf-8");
 pub(super) static ICON: Asset = asset!("ballast.svg", "image/svg+xml");
 
 impl Asset {
@@ -54,7 +55,7 @@ impl Asset {
 
 async fn serve(call: Call) -> Handled {
     let file = call.parameter();
-    let asset = [&STYLE, &SCRIPT, &ICON].into_iter().find(|asset| asset.name == file);
+    let asset = [&STYLE, &HTMX, &SCRIPT, &ICON].into_iter().find(|asset| asset.name == file);
     let asset = asset.ok_or(Kind::NotFound)?;
     let (path, tag) = &*asset.names;
     let known =

@@ -195,7 +195,7 @@ async fn list(call: Call) -> Handled {
             return page(problem.status, &template);
         }
     };
-    let (before, limit) = cursor::page(List::Audit, &query)?;
+    let (before, limit) = cursor::screen(List::Audit, &query)?;
     let postings = filter.customer.map(|number| format!("/accounts?customer={number}"));
     let found = call.server.store.audit_events(filter, before, limit).await?;
     let filters = filters(&query);

@@ -148,7 +148,7 @@ fn show_form(
         hidden: vec![
             token_field(&layout),
             (form::KEY, key.to_owned()),
-            ("step", "check".to_owned()),
+            (form::STEP, form::CHECK.to_owned()),
         ],
         inputs,
         submit: "Continue",
@@ -197,7 +197,7 @@ async fn submit(call: &Call, cash: Cash) -> Handled {
             return show_form(call, cash, &place, key.as_str(), &form, Some(&problem));
         }
     };
-    match form.get("step") {
+    match form.get(form::STEP) {
         "post" => {}
         "edit" => return show_form(call, cash, &place, key.as_str(), &form, None),
         _ => return confirm(call, cash, &place, &form, amount, None),

@@ -58,7 +58,7 @@ struct CustomerPage {
 }
 
 async fn list(call: Call) -> Handled {
-    let (after, limit) = cursor::page(List::Customers, &call.query())?;
+    let (after, limit) = cursor::screen(List::Customers, &call.query())?;
     let found = call.server.store.customers(after, limit).await?;
     let rows = found.rows.into_iter().map(|customer| Row {
         number: customer.number.get(),

@@ -65,16 +65,21 @@ fn words(problem: &Problem) -> (String, String) {
 }
 
 /// A page that must come first, and leads back to where one wanted; never to something that is
-/// done by a mere visit, because only pages that can be read are remembered.
+/// done by a mere visit, because only pages that can be read are remembered. It says so if a form
+/// was sent that nobody took.
 fn with_way_back(page: &str, asked: &Asked) -> String {
     let readable = asked.reads
         || table().iter().any(|route| route.verb() == Verb::Get && route.path() == asked.route);
-    if !readable || &*asked.path == "/" {
-        return page.to_owned();
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    if readable && &*asked.path != "/" {
+        let given = asked.query.as_ref().filter(|_| asked.reads);
+        let place =
+            given.map_or_else(|| asked.path.to_string(), |given| format!("{}?{given}", asked.path));
+        query.append_pair("next", &place);
     }
-    let query = asked.query.as_ref().filter(|_| asked.reads);
-    let place =
-        query.map_or_else(|| asked.path.to_string(), |query| format!("{}?{query}", asked.path));
-    let next: String = form_urlencoded::byte_serialize(place.as_bytes()).collect();
-    format!("{page}?next={next}")
+    if !asked.reads {
+        query.append_pair("unsent", "1");
+    }
+    let query = query.finish();
+    if query.is_empty() { page.to_owned() } else { format!("{page}?{query}") }
 }

@@ -16,6 +16,10 @@ use crate::route::Handled;
 const FORM_TOKEN: &str = "form_token";
 /// The field of the idempotency key.
 pub(super) const KEY: &str = "key";
+/// The field that says how far a form has come.
+pub(super) const STEP: &str = "step";
+/// The form is checked, and asks before it does anything.
+pub(super) const CHECK: &str = "check";
 
 /// One input.
 #[derive(Default, Clone)]
@@ -118,6 +122,12 @@ pub(super) struct ConfirmPage {
 }
 
 impl FormPage {
+    /// Whether a confirmation comes before anything is done. A form that does something is left to
+    /// the browser: when its answer is lost, loading again sends it again, with the same key.
+    fn only_checks(&self) -> bool {
+        self.hidden.iter().any(|(name, value)| *name == STEP && value == CHECK)
+    }
+
     /// Shows it: as the answer to a problem if there is one.
     pub(super) fn show(self, problem: Option<&Problem>) -> Handled {
         answer(&self, problem)

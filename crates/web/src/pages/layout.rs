@@ -11,9 +11,12 @@ use crate::session::Caller;
 /// The frame of a page.
 pub(super) struct Layout {
     pub(super) who: Option<Who>,
+    /// The path that was asked for; empty on pages that stand for another.
+    at: String,
     pub(super) server: String,
     pub(super) region: String,
     pub(super) style: &'static str,
+    pub(super) htmx: &'static str,
     pub(super) script: &'static str,
     pub(super) icon: &'static str,
 }
@@ -33,7 +36,7 @@ pub(super) struct Who {
 
 impl Layout {
     pub(super) fn of(call: &Call) -> Self {
-        Self::new(&call.server, call.caller.as_ref())
+        Self { at: call.uri.path().to_owned(), ..Self::new(&call.server, call.caller.as_ref()) }
     }
 
     pub(super) fn new(server: &Server, caller: Option<&Caller>) -> Self {
@@ -48,12 +51,19 @@ impl Layout {
                 limited: caller.session.password_due || is_due(server, &caller.session),
                 form_token: caller.form_token(),
             }),
+            at: String::new(),
             server: server.config.name.clone(),
             region: server.config.region.clone(),
             style: assets::STYLE.path(),
+            htmx: assets::HTMX.path(),
             script: assets::SCRIPT.path(),
             icon: assets::ICON.path(),
         }
+    }
+
+    /// Whether this is the page that a link of the menu leads to.
+    pub(super) fn is_at(&self, path: &str) -> bool {
+        self.at == path
     }
 
     pub(super) fn form_token(&self) -> String {

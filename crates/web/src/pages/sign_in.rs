@@ -80,11 +80,18 @@ fn show(call: &Call, typed: &Fields, problem: Option<&Problem>) -> Handled {
     if let Some(password) = inputs.last_mut() {
         password.value.clear();
     }
-    let notice = problem.map(|problem| match problem.word {
-        "sign-in-refused" => Notice::bad("Wrong user or password", "Nobody was signed in."),
-        "validation" => Notice::bad("Please fill in both fields", ""),
-        _ => notice_of(problem),
-    });
+    let notice = match problem {
+        Some(problem) => Some(match problem.word {
+            "sign-in-refused" => Notice::bad("Wrong user or password", "Nobody was signed in."),
+            "validation" => Notice::bad("Please fill in both fields", ""),
+            _ => notice_of(problem),
+        }),
+        None if typed.find("unsent").is_some() => Some(Notice::info(
+            "Your session had ended, so the form was not taken.",
+            "Nothing was done. Sign in, and fill it in again.",
+        )),
+        None => None,
+    };
     let status = problem.map_or(StatusCode::OK, |problem| problem.status);
     let mut response = page(
         status,

@@ -50,7 +50,7 @@ fn show_form(call: &Call, key: &str, typed: &Fields, problem: Option<&Problem>) 
         hidden: vec![
             token_field(&layout),
             (form::KEY, key.to_owned()),
-            ("step", "check".to_owned()),
+            (form::STEP, form::CHECK.to_owned()),
         ],
         inputs,
         submit: "Continue",
@@ -110,7 +110,7 @@ async fn submit(call: Call) -> Handled {
         Ok(asking) => asking,
         Err(problem) => return show_form(&call, key.as_str(), &form, Some(&problem)),
     };
-    match form.get("step") {
+    match form.get(form::STEP) {
         "post" => {}
         "edit" => return show_form(&call, key.as_str(), &form, None),
         _ => return confirm(&call, &asking, &form, None).await,

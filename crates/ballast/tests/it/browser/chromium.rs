@@ -1,5 +1,7 @@
 //! Debian's chromium behind its own chromedriver on a free port.
 
+pub(crate) mod devtools;
+
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -11,7 +13,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Map, json};
 
 /// What staff choose when they must.
-const CHOSEN: &str = "violet+Tram4gravel";
+pub(crate) const CHOSEN: &str = "violet+Tram4gravel";
 
 /// A browser with an empty profile; `close` it at the end of the test.
 pub(crate) struct Browser {
@@ -121,9 +123,30 @@ impl Browser {
 
     /// Replaces what stands in a field.
     pub(crate) async fn fill(&self, name: &str, value: &str) {
-        let field = self.find(&format!("main [name='{name}']")).await;
-        field.clear().await.unwrap();
-        field.send_keys(value).await.unwrap();
+        self.type_into(name, value).await;
+    }
+
+    /// Replaces what stands in a field, and sends its form.
+    pub(crate) async fn fill_and_enter(&self, name: &str, value: &str) {
+        self.type_into(name, &format!("{value}\u{e007}")).await;
+    }
+
+    /// A field that was found on a page which makes way for the next is looked for again.
+    async fn type_into(&self, name: &str, keys: &str) {
+        let typed = async || {
+            let field = self.find(&format!("main [name='{name}']")).await;
+            field.clear().await.is_ok() && field.send_keys(keys).await.is_ok()
+        };
+        self.wait_until(name, typed).await;
+    }
+
+    /// Chooses in a list by the value.
+    pub(crate) async fn choose(&self, name: &str, value: &str) {
+        let chosen = async || {
+            let list = self.find(&format!("main select[name='{name}']")).await;
+            list.select_by_value(value).await.is_ok()
+        };
+        self.wait_until(name, chosen).await;
     }
 
     pub(crate) async fn submit(&self) {
@@ -161,7 +184,25 @@ impl Browser {
     }
 
     pub(crate) async fn click_link(&self, text: &str) {
-        self.client.find(Locator::LinkText(text)).await.unwrap().click().await.unwrap();
+        let wait = self.client.wait().at_most(Duration::from_secs(15));
+        match wait.for_element(Locator::LinkText(text)).await {
+            Ok(link) => link.click().await.unwrap(),
+            Err(error) => panic!("no link {text}: {error}\n{}", self.page().await),
+        }
+    }
+
+    pub(crate) async fn click(&self, selector: &str) {
+        self.find(selector).await.click().await.unwrap();
+    }
+
+    /// Presses the button of the page that says this.
+    pub(crate) async fn click_button(&self, text: &str) {
+        let button = format!("//main//button[normalize-space()='{text}']");
+        let wait = self.client.wait().at_most(Duration::from_secs(15));
+        match wait.for_element(Locator::XPath(&button)).await {
+            Ok(button) => button.click().await.unwrap(),
+            Err(error) => panic!("no button {text}: {error}\n{}", self.page().await),
+        }
     }
 
     pub(crate) async fn refresh(&self) {
@@ -193,9 +234,9 @@ impl Browser {
     /// Saves what the page looks like.
     pub(crate) async fn picture(&self, name: &str) {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/screenshots");
-        std::fs::create_dir_all(&folder).unwrap();
-        let picture = self.client.screenshot().await.unwrap();
-        std::fs::write(folder.join(format!("{name}.png")), picture).unwrap();
+        let file = folder.join(format!("{name}.png"));
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(file, self.client.screenshot().await.unwrap()).unwrap();
     }
 
     pub(crate) async fn shows(&self, text: &str) -> bool {
