@@ -20,6 +20,6 @@ CONF
 sed -i 's/^host /hostssl /' "$folder/pg_hba.conf"
 runuser -u postgres -- "$bin/pg_ctl" --pgdata "$folder" --wait --silent --log "$folder.log" start
 runuser -u postgres -- psql --quiet --command \
-    "create role ballast_owner login createrole password 'of-the-first-day'" postgres
+    "create role ballast_owner login createrole password 'hunter2'" postgres
 runuser -u postgres -- createdb --owner ballast_owner ballast
 echo "127.0.0.1 database.example" >>/etc/hosts

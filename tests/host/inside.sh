@@ -87,8 +87,8 @@ must /usr/local/sbin/ballast-cloud audit
 
 say "a new password is in use after a restart"
 must runuser -u postgres -- psql --quiet --command \
-    "alter role ballast_owner password 'of-the-second-day'" ballast
-jq '.password = "of-the-second-day"' /check/secret.json >/check/secret.new
+    "alter role ballast_owner password 's3cret'" ballast
+jq '.password = "s3cret"' /check/secret.json >/check/secret.new
 mv /check/secret.new /check/secret.json
 must systemctl restart ballast-server
 becomes_ready "with a new password"
