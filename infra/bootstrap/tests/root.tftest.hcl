@@ -1,9 +1,6 @@
 mock_provider "aws" {
-  alias = "home"
-
-  mock_data "aws_caller_identity" {
-    defaults = { account_id = "123456789012" }
-  }
+  alias  = "home"
+  source = "../tests/mocks"
 }
 
 variables {

@@ -1,13 +1,6 @@
 mock_provider "aws" {
-  alias = "home"
-
-  mock_data "aws_caller_identity" {
-    defaults = { account_id = "123456789012" }
-  }
-
-  mock_data "aws_kms_alias" {
-    defaults = { target_key_arn = "arn:aws:kms:us-east-1:123456789012:key/1" }
-  }
+  alias  = "home"
+  source = "../tests/mocks"
 }
 
 variables {
