@@ -17,6 +17,7 @@ pub mod posting;
 pub mod receipt;
 pub mod reversal;
 pub mod staff;
+pub mod statement;
 
 pub use account::{Account, AccountKind, AccountStatus};
 pub use answer::{Answer, LegAnswer};
@@ -27,3 +28,4 @@ pub use money::{Amount, Balance, Currency};
 pub use operation::{Actor, Fingerprint, Leg, Operation, Refusal, Request};
 pub use reversal::{Reach, Reason, Reversal};
 pub use staff::{Role, UserId};
+pub use statement::{Statement, StatementNumber, VerificationCode};

@@ -28,8 +28,9 @@ pub use vault::{Vault, VaultError};
 /// The most rows of one page of a list: a screenful for people, a bounded read for the database.
 pub const PAGE_ROWS_MAX: u32 = 500;
 
-/// The most entries of one statement: what the spreadsheet of the largest customer asks for.
-pub const STATEMENT_ENTRIES_MAX: u32 = 10_000;
+/// The most entries of one statement: a thousand a working day for a quarter, and some 25 MiB of
+/// memory while it is read. Beyond it a statement is refused, never cut.
+pub const STATEMENT_ENTRIES_MAX: u32 = 65_000;
 
 /// The most keys of one look-up of [`Store::booked`]: some milliseconds of reading when each is
 /// a single posting.

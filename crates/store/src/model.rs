@@ -3,6 +3,7 @@
 use ledger::customer::{CustomerDetails, Ssn};
 use ledger::receipt::{Effect, Moved};
 use ledger::reversal::Past;
+use ledger::statement::Line;
 use ledger::{
     AccountKind, AccountNumber, AccountStatus, Answer, Balance, Currency, CustomerNumber,
     CustomerStatus, IdempotencyKey, OperationId, TransferId, UserId,
@@ -166,23 +167,41 @@ pub struct TransferView {
 pub enum Period {
     /// The newest so many.
     Last(u32),
-    /// Booked at or after the first and before the second.
-    Between(UnixMs, UnixMs),
+    /// From the first to the last of these numbers, as far as they are there.
+    Numbers {
+        /// From 1.
+        first: i64,
+        /// Not before the first.
+        last: i64,
+    },
+    /// Those of a time.
+    Booked {
+        /// Booked at or after this.
+        from: UnixMs,
+        /// Booked before this.
+        until: UnixMs,
+        /// And numbered no higher than this.
+        up_to: Option<i64>,
+    },
 }
 
-/// A statement, read from one snapshot.
+/// What the books hold of a period, read from one snapshot.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Statement {
+pub struct Extract {
     /// The account as it is now.
     pub account: AccountView,
-    /// The balance before the first entry shown.
+    /// The number of the entry before the period; 0 if there is none.
+    pub before: i64,
+    /// The balance after that entry.
     pub opening: Balance,
-    /// Oldest first; at most [`crate::STATEMENT_ENTRIES_MAX`].
-    pub entries: Vec<Entry>,
-    /// The balance at the end of the period, whether or not all of its entries are shown.
-    pub closing: Balance,
-    /// Whether the period's later entries were left out because there are more than the maximum.
-    pub truncated: bool,
+    /// How many entries the period has.
+    pub entry_count: i64,
+    /// All of them, oldest first; `None` if there are more than [`crate::STATEMENT_ENTRIES_MAX`]:
+    /// a statement is whole or it is none.
+    pub entries: Option<Vec<Entry>>,
+    /// Whether the account has entries behind the period. Booking times never go back along the
+    /// numbers, so that a time before such an entry gets no more of them.
+    pub is_passed: bool,
 }
 
 /// A row of a customer's or account's log.
@@ -262,6 +281,23 @@ impl TransferView {
             booked_at_ms: self.booked_at,
             is_reversal: self.moved.reverses.is_some(),
             is_reversed: self.reversed_by.is_some(),
+        }
+    }
+}
+
+impl From<Entry> for Line {
+    fn from(entry: Entry) -> Self {
+        Self {
+            number: entry.number,
+            transfer: entry.transfer,
+            operation: entry.operation,
+            booked_at: entry.booked_at,
+            description: entry.description,
+            kind: entry.kind,
+            counterparty: entry.counterparty,
+            amount: entry.amount,
+            balance: entry.balance,
+            reverses: entry.reverses,
         }
     }
 }

@@ -14,8 +14,8 @@ use ledger::{
 
 use crate::error::Error;
 use crate::model::{
-    AccountLog, AccountView, Booked, Customer, CustomerLog, Entry, HouseBalance, OperationFilter,
-    OperationView, Outcome, Page, Period, Statement, TransferView,
+    AccountLog, AccountView, Booked, Customer, CustomerLog, Entry, Extract, HouseBalance,
+    OperationFilter, OperationView, Outcome, Page, Period, TransferView,
 };
 use crate::postgres;
 use crate::sqlite::{self, Readers, Writer};
@@ -312,16 +312,16 @@ impl Store {
         read!(self, entries::list(account, before, limit))
     }
 
-    /// A statement. `None`: no such account.
+    /// What a statement is made of. `None`: no such account.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
-    pub async fn statement(
+    pub async fn extract(
         &self,
         account: AccountNumber,
         period: Period,
-    ) -> Result<Option<Statement>, Error> {
-        read!(self, entries::statement(account, period))
+    ) -> Result<Option<Extract>, Error> {
+        read!(self, entries::extract(account, period))
     }
 
     /// The newest log rows, of all customers or one.

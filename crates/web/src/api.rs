@@ -14,12 +14,13 @@ pub(crate) mod openings;
 pub(crate) mod postings;
 pub(crate) mod reversals;
 pub(crate) mod sessions;
+pub(crate) mod statements;
 pub(crate) mod text;
 
 use crate::route::Route;
 
 /// The rows of the route table.
-pub(crate) fn routes() -> [&'static [Route]; 10] {
+pub(crate) fn routes() -> [&'static [Route]; 11] {
     [
         index::ROUTES,
         sessions::ROUTES,
@@ -30,6 +31,7 @@ pub(crate) fn routes() -> [&'static [Route]; 10] {
         reversals::ROUTES,
         batch::ROUTES,
         entries::ROUTES,
+        statements::ROUTES,
         logs::ROUTES,
     ]
 }

@@ -13,6 +13,7 @@ use crate::config::Config;
 use crate::meters::Meters;
 use crate::password::Passwords;
 use crate::route::table;
+use crate::statements::Turns;
 use crate::{dispatch, openapi};
 
 /// What all requests of a server share.
@@ -24,6 +25,8 @@ pub(crate) struct Server {
     pub(crate) passwords: Passwords,
     pub(crate) meters: Meters,
     pub(crate) openapi: Bytes,
+    /// Whose turn it is to have a statement rendered.
+    pub(crate) turns: Turns,
     draining: AtomicBool,
     /// When a try to sign in under a lock was last written down, in milliseconds.
     pub(crate) locked_noted_at: AtomicI64,
@@ -46,6 +49,7 @@ impl Server {
             passwords: Passwords::start(),
             meters: Meters::new(table().len()),
             openapi: openapi::document(),
+            turns: Turns::new(),
             draining: AtomicBool::new(false),
             locked_noted_at: AtomicI64::new(0),
         })

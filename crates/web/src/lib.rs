@@ -10,6 +10,7 @@ mod api;
 mod app;
 mod call;
 mod config;
+mod csv;
 mod dispatch;
 mod fields;
 mod health;
@@ -26,6 +27,7 @@ mod second_factor;
 mod serve;
 mod session;
 mod sign_in;
+mod statements;
 mod totp;
 mod unknown;
 

@@ -12,7 +12,9 @@ use http::header::CONTENT_TYPE;
 use utoipa::ToSchema;
 use utoipa::openapi::path::{HttpMethod, OperationBuilder, ParameterBuilder, ParameterIn};
 use utoipa::openapi::request_body::RequestBodyBuilder;
-use utoipa::openapi::schema::{ComponentsBuilder, ObjectBuilder, Schema, Type};
+use utoipa::openapi::schema::{
+    ComponentsBuilder, KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type,
+};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{
     ContentBuilder, InfoBuilder, OpenApiBuilder, PathItem, PathsBuilder, Ref, RefOr, Required,
@@ -38,6 +40,7 @@ pub(crate) struct Doc {
     body: Option<Shape>,
     status: &'static str,
     answer: Option<Shape>,
+    media_type: &'static str,
     problems: &'static [u16],
 }
 
@@ -50,6 +53,7 @@ impl Doc {
             body: None,
             status: "200",
             answer: None,
+            media_type: "application/json",
             problems: &[],
         }
     }
@@ -79,6 +83,13 @@ impl Doc {
     pub(crate) const fn created<T: ToSchema>(mut self) -> Self {
         self.status = "201";
         self.answer = Some(shape::<T>);
+        self
+    }
+
+    /// The answer is a file of this type.
+    pub(crate) const fn file(mut self, media_type: &'static str) -> Self {
+        self.media_type = media_type;
+        self.answer = Some(file);
         self
     }
 
@@ -185,7 +196,7 @@ fn operation(
     let mut response = ResponseBuilder::new().description("Done");
     if let Some(answer) = doc.answer {
         let content = ContentBuilder::new().schema(Some(answer(schemas))).build();
-        response = response.content("application/json", content);
+        response = response.content(doc.media_type, content);
     }
     operation = operation.response(doc.status, response);
     for status in statuses(route, doc) {
@@ -233,6 +244,13 @@ fn shape<T: ToSchema>(schemas: &mut Schemas) -> RefOr<Schema> {
     let name = T::name().into_owned();
     schemas.push((name.clone(), inline));
     RefOr::Ref(Ref::from_schema_name(name))
+}
+
+fn file(_: &mut Schemas) -> RefOr<Schema> {
+    let file = ObjectBuilder::new()
+        .schema_type(Type::String)
+        .format(Some(SchemaFormat::KnownFormat(KnownFormat::Binary)));
+    RefOr::T(Schema::Object(file.build()))
 }
 
 /// An object that is described elsewhere.

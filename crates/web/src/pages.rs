@@ -23,12 +23,13 @@ mod operations;
 mod receipt;
 mod reversals;
 mod search;
-mod show;
+pub(crate) mod show;
 mod sign_in;
 mod staff;
 mod statement;
 mod today;
 mod transfers;
+mod verify;
 
 use askama::Template;
 use axum::body::Body;
@@ -40,7 +41,7 @@ use crate::problem::{Kind, Problem};
 use crate::route::{Handled, Route};
 
 /// The rows of the route table.
-pub(crate) fn routes() -> [&'static [Route]; 18] {
+pub(crate) fn routes() -> [&'static [Route]; 19] {
     [
         assets::ROUTES,
         sign_in::ROUTES,
@@ -60,6 +61,7 @@ pub(crate) fn routes() -> [&'static [Route]; 18] {
         staff::ROUTES,
         audit::ROUTES,
         operations::ROUTES,
+        verify::ROUTES,
     ]
 }
 

@@ -14,7 +14,7 @@ use ledger::Role;
 use crate::call::Call;
 use crate::openapi::Doc;
 use crate::problem::Problem;
-use crate::{api, health, openapi, pages, receipts};
+use crate::{api, health, openapi, pages, receipts, statements};
 
 /// Who may call a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -221,6 +221,7 @@ static TABLE: LazyLock<Vec<&'static Route>> = LazyLock::new(|| {
     [health::ROUTES, openapi::ROUTES, receipts::ROUTES]
         .into_iter()
         .chain(api::routes())
+        .chain(statements::routes())
         .chain(pages::routes())
         .flatten()
         .collect()

@@ -1,4 +1,4 @@
-//! Entries and statements.
+//! Entries and what statements are made of.
 //!
 //! How an entry is found is in `migrations/postgres/0001_posting.sql` (`entries_back`).
 
@@ -7,29 +7,49 @@ use tokio_postgres::Row;
 
 use crate::STATEMENT_ENTRIES_MAX;
 use crate::error::Error;
-use crate::model::{AccountView, Entry, Page, Period, Statement};
+use crate::model::{AccountView, Entry, Extract, Page, Period};
 use crate::postgres::row::{self, get};
 use crate::postgres::{Database, Params, accounts};
 
-/// The columns that [`entry`] reads, of the entries `e`.
+/// The columns that [`entry`] reads, of the entries `e`, and what else is asked for.
 macro_rules! select_entries {
-    ($source:literal) => {
+    ($rest:literal) => {
         concat!(
             "select e.number, e.transfer, t.operation, e.booked_at, t.description, o.kind, ",
             "case when t.debit = e.account then t.credit else t.debit end, e.amount, e.balance, ",
-            "o.user_id, r.reverses, b.transfer ",
-            "from ",
-            $source,
-            " e join transfers t on t.id = e.transfer join operations o on o.id = t.operation ",
-            "left join reversals r on r.transfer = t.id ",
-            "left join reversals b on b.reverses = t.id ",
-            "order by e.number desc"
+            "o.user_id, r.reverses, b.transfer",
+            $rest
         )
     };
 }
 
-const BACK: &str = select_entries!("entries_back($1, $2, $3)");
-const PERIOD: &str = "select entry_booked_from($1, $2), entry_booked_from($1, $3)";
+const BACK: &str = select_entries!(
+    " from entries_back($1, $2, $3) e join transfers t on t.id = e.transfer \
+     join operations o on o.id = t.operation left join reversals r on r.transfer = t.id \
+     left join reversals b on b.reverses = t.id order by e.number desc"
+);
+/// A period and its entries: one statement, so one snapshot and one round trip. The newest ($2),
+/// the numbers from $3 to $4, or those booked from $5 and before $6 up to number $7. With them
+/// comes the entry before the period, alone if there are more than $8.
+const EXTRACT: &str = concat!(
+    "with account as (select entry_count + 1 as past from accounts where number = $1), ",
+    "start as (select past, case when $2::bigint is not null then greatest(past - $2, 1) ",
+    "when $3::bigint is not null then greatest(least($3, past), 1) ",
+    "else entry_booked_from($1, $5) end as first from account), ",
+    "period as (select past, first, greatest(first, least(past, case ",
+    "when $2 is not null then past when $3 is not null then $4::bigint + 1 ",
+    "else least(entry_booked_from($1, $6), coalesce($7::bigint + 1, past)) end)) as behind ",
+    "from start) ",
+    select_entries!(
+        ", p.first - 1, p.behind - p.first, p.behind < p.past \
+         from period p left join lateral entries_back($1, \
+         case when p.behind - p.first > $8 then p.first - 1 else p.behind - 1 end, \
+         case when p.behind - p.first > $8 then 1 else p.behind - p.first + 1 end) e on true \
+         left join transfers t on t.id = e.transfer left join operations o on o.id = t.operation \
+         left join reversals r on r.transfer = t.id left join reversals b on b.reverses = t.id \
+         order by e.number"
+    )
+);
 
 pub(crate) async fn list(
     db: &Database,
@@ -43,42 +63,52 @@ pub(crate) async fn list(
     Ok(Some(Page::cut(rows, limit, |entry| entry.number)))
 }
 
-/// Entries are never changed and only added at the end, so what is read after the account's row
-/// is as it was then: nothing above its count is asked for.
-pub(crate) async fn statement(
+pub(crate) async fn extract(
     db: &Database,
     number: AccountNumber,
     period: Period,
-) -> Result<Option<Statement>, Error> {
-    let Some(view) = accounts::find(db, number).await? else { return Ok(None) };
-    let past = view.account.entry_count + 1;
-    let (first, end) = match period {
-        Period::Last(last) => (past.saturating_sub(i64::from(last)).max(1), past),
-        Period::Between(from, to) => {
-            let params: Params<'_> = &[&number.get(), &from, &to];
-            match db.read(PERIOD, params).await?.first() {
-                None => (past, past),
-                Some(row) => {
-                    let first = get::<i64>(row, 0)?.min(past);
-                    (first, get::<i64>(row, 1)?.min(past).max(first))
-                }
-            }
+) -> Result<Option<Extract>, Error> {
+    // Of the account nothing is used below but what never changes.
+    let Some(account) = accounts::find(db, number).await? else { return Ok(None) };
+    let (mut last, mut numbers, mut booked, mut known) = (None, (None, None), (None, None), None);
+    match period {
+        Period::Last(count) => last = Some(i64::from(count)),
+        Period::Numbers { first, last: end } => {
+            numbers = (Some(first), Some(end.min(i64::MAX - 1)));
         }
+        Period::Booked { from, until, up_to } => {
+            booked = (Some(from), Some(until));
+            known = up_to.map(|up_to| up_to.min(i64::MAX - 1));
+        }
+    }
+    let max = i64::from(STATEMENT_ENTRIES_MAX);
+    let params: Params<'_> =
+        &[&number.get(), &last, &numbers.0, &numbers.1, &booked.0, &booked.1, &known, &max];
+    let rows = db.read(EXTRACT, params).await?;
+    read_extract(&rows, account).map(Some)
+}
+
+fn read_extract(rows: &[Row], account: AccountView) -> Result<Extract, Error> {
+    let currency = account.account.currency;
+    let mut opening = Balance::new(0, currency);
+    let Some(row) = rows.first() else {
+        // The account is there, so there is one row at least.
+        return Err(Error::Unavailable { reason: "a period cannot be read", source: None });
     };
-    let shown = end.min(first.saturating_add(i64::from(STATEMENT_ENTRIES_MAX)));
-    // One more than is shown: the balance before the first.
-    let mut entries = back(db, &view, shown - 1, shown - first + 1).await?;
-    let opening = if first > 1 { entries.pop() } else { None };
-    let zero = Balance::new(0, view.account.currency);
-    let opening = opening.map_or(zero, |entry| entry.balance);
-    let closing = if shown < end {
-        back(db, &view, end - 1, 1).await?.first().map(|entry| entry.balance)
-    } else {
-        entries.first().map(|entry| entry.balance)
-    };
-    entries.reverse();
-    let closing = closing.unwrap_or(opening);
-    Ok(Some(Statement { opening, entries, closing, truncated: shown < end, account: view }))
+    let (before, entry_count): (i64, i64) = (get(row, 12)?, get(row, 13)?);
+    let is_passed = get(row, 14)?;
+    let mut entries = Vec::with_capacity(rows.len());
+    for row in rows {
+        if get::<Option<i64>>(row, 0)?.is_some() {
+            entries.push(entry(row, currency)?);
+        }
+    }
+    if before > 0 && !entries.is_empty() {
+        opening = entries.remove(0).balance;
+    }
+    let is_whole = entry_count <= i64::from(STATEMENT_ENTRIES_MAX);
+    let entries = is_whole.then_some(entries);
+    Ok(Extract { before, opening, entry_count, entries, is_passed, account })
 }
 
 /// At most `limit` entries from number `top` back, newest first.

@@ -1,4 +1,4 @@
-//! Entries and statements. Each call reads one snapshot.
+//! Entries and what statements are made of. Each call reads one snapshot.
 //!
 //! An account's entries are a list from the newest back; every [`MARK_EVERY`]th is marked, so any
 //! entry is at most that many steps from a known one. Booking times never go back along the
@@ -9,7 +9,7 @@ use rusqlite::{Connection, OptionalExtension, Row};
 
 use crate::STATEMENT_ENTRIES_MAX;
 use crate::error::Error;
-use crate::model::{AccountView, Entry, Page, Period, Statement, UnixMs};
+use crate::model::{AccountView, Entry, Extract, Page, Period, UnixMs};
 use crate::sqlite::{accounts, classify, row};
 
 /// How many entries lie between two marks: a mark costs a page of log, a step back a microsecond.
@@ -44,38 +44,43 @@ pub(crate) fn list(
     Ok(Some(Page::cut(rows, limit, |entry| entry.number)))
 }
 
-pub(crate) fn statement(
+pub(crate) fn extract(
     db: &mut Connection,
     number: AccountNumber,
     period: Period,
-) -> Result<Option<Statement>, Error> {
+) -> Result<Option<Extract>, Error> {
     let db = db.transaction().map_err(classify)?;
     let Some(account) = accounts::find(&db, number)? else { return Ok(None) };
-    read_statement(&db, account, period).map(Some).map_err(classify)
+    read_extract(&db, account, period).map(Some).map_err(classify)
 }
 
-fn read_statement(
+fn read_extract(
     db: &Connection,
     view: AccountView,
     period: Period,
-) -> Result<Statement, rusqlite::Error> {
+) -> Result<Extract, rusqlite::Error> {
     let account = &view.account;
+    let past = account.entry_count + 1;
     let (first, end) = match period {
-        Period::Last(last) => {
-            let first = account.entry_count.saturating_sub(i64::from(last)).max(0) + 1;
-            (first, account.entry_count + 1)
-        }
-        Period::Between(from, to) => {
-            let first = first_booked_at(db, account, from)?;
-            (first, first_booked_at(db, account, to)?.max(first))
+        Period::Last(last) => (past.saturating_sub(i64::from(last)).max(1), past),
+        Period::Numbers { first, last } => (first.clamp(1, past), last.saturating_add(1)),
+        Period::Booked { from, until, up_to } => {
+            let end = first_booked_at(db, account, until)?;
+            let known = up_to.unwrap_or(i64::MAX - 1).saturating_add(1);
+            (first_booked_at(db, account, from)?, end.min(known))
         }
     };
-    let shown = end.min(first.saturating_add(i64::from(STATEMENT_ENTRIES_MAX)));
-    let mut entries = back_from(db, account, shown - 1, shown - first)?;
-    entries.reverse();
-    let opening = balance_after(db, account, first - 1)?;
-    let closing = balance_after(db, account, end - 1)?;
-    Ok(Statement { opening, entries, closing, truncated: shown < end, account: view })
+    let end = end.clamp(first, past);
+    let (before, entry_count) = (first - 1, end - first);
+    let entries = if entry_count > i64::from(STATEMENT_ENTRIES_MAX) {
+        None
+    } else {
+        let mut entries = back_from(db, account, end - 1, entry_count)?;
+        entries.reverse();
+        Some(entries)
+    };
+    let opening = balance_after(db, account, before)?;
+    Ok(Extract { before, opening, entry_count, entries, is_passed: end < past, account: view })
 }
 
 /// The balance after an entry; zero before the first.

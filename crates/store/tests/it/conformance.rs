@@ -9,7 +9,7 @@ use ledger::{
 };
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
-use store::{AccountView, Outcome};
+use store::{AccountView, Outcome, Period};
 
 use crate::bank::Bank;
 
@@ -85,6 +85,29 @@ fn shape(view: &AccountView) -> (ledger::Account, String) {
     (view.account.clone(), view.message.clone())
 }
 
+/// Some of an account's statements, each of which must add up.
+async fn extracts(bank: &Bank, view: &AccountView) -> Vec<Vec<store::Entry>> {
+    let (first, last) = (2, view.account.entry_count - 1);
+    let periods = [
+        Period::Last(3),
+        Period::Numbers { first, last },
+        Period::Booked { from: 0, until: i64::MAX, up_to: Some(last) },
+    ];
+    let mut found = Vec::new();
+    for period in periods {
+        let extract = bank.store.extract(view.account.number, period).await.unwrap().unwrap();
+        let mut entries = extract.entries.unwrap();
+        let mut balance = extract.opening.minor();
+        for (number, entry) in (extract.before + 1..).zip(&mut entries) {
+            balance += entry.amount.minor();
+            assert_eq!((entry.number, entry.balance.minor()), (number, balance), "{period:?}");
+            entry.booked_at = 0;
+        }
+        found.push(entries);
+    }
+    found
+}
+
 async fn check(operations: &[(u8, Request)]) {
     let mut all = Vec::new();
     for bank in [Bank::embedded().await, Bank::postgres().await] {
@@ -130,6 +153,7 @@ async fn check(operations: &[(u8, Request)]) {
             let page = bank.store.entries(view.account.number, None, 500).await.unwrap().unwrap();
             let rows = page.rows.into_iter().map(|row| store::Entry { booked_at: 0, ..row });
             statements.push(rows.collect::<Vec<_>>());
+            statements.extend(extracts(&bank, view).await);
         }
         let shapes: Vec<_> = accounts.iter().map(shape).collect();
         let report = bank.audit();

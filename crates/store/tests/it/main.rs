@@ -22,6 +22,7 @@ mod reversals;
 mod sealing;
 mod search;
 mod sessions;
+mod statements;
 
 /// Runs each test on a bank in either database.
 macro_rules! on_both {

@@ -1,8 +1,8 @@
 //! Posting: exactly once, in order, under concurrency, over several writers of one file.
 
 use ledger::operation::Description;
-use ledger::{AccountKind, Answer, Currency, LegAnswer, Refusal, Request};
-use store::{Outcome, Period, Store};
+use ledger::{AccountKind, AccountNumber, Answer, Currency, LegAnswer, Refusal, Request};
+use store::{Entry, Outcome, Period, Store};
 
 use crate::bank::{Bank, leg, only_leg, opening, usd};
 
@@ -147,24 +147,34 @@ async fn accounts_close_at_zero_and_reopen_once(bank: Bank) {
     assert_eq!(refusal(again), Refusal::AccountOpen);
 }
 
+/// The opening balance of a period, and its entries.
+async fn extract(bank: &Bank, account: AccountNumber, period: Period) -> (i64, Vec<Entry>) {
+    let found = bank.store.extract(account, period).await.unwrap().unwrap();
+    (found.opening.minor(), found.entries.unwrap())
+}
+
+fn closing(entries: &[Entry]) -> i64 {
+    entries.last().map_or(0, |entry| entry.balance.minor())
+}
+
 async fn statements_open_and_close_with_the_right_balances(bank: Bank) {
     let account = bank.account(1, 100).await;
     for index in 1..=9 {
         let request = Request::deposit(account, usd(index), Description::default());
         bank.post(&format!("d-{index}"), request).await;
     }
-    let all = bank.store.statement(account, Period::Last(999)).await.unwrap().unwrap();
-    assert_eq!((all.opening.minor(), all.entries.len(), all.closing.minor()), (0, 10, 145));
-    let last = bank.store.statement(account, Period::Last(3)).await.unwrap().unwrap();
-    assert_eq!((last.opening.minor(), last.entries[0].number, last.closing.minor()), (121, 8, 145));
-    let from = all.entries[4].booked_at;
-    let period = Period::Between(from, i64::MAX);
-    let some = bank.store.statement(account, period).await.unwrap().unwrap();
-    assert!(some.entries.iter().all(|entry| entry.booked_at >= from));
-    let before = Period::Between(i64::MIN, from);
-    let before = bank.store.statement(account, before).await.unwrap().unwrap();
-    assert_eq!(before.closing, some.opening);
-    assert_eq!(before.entries.len() + some.entries.len(), 10);
+    let (opening, all) = extract(&bank, account, Period::Last(999)).await;
+    assert_eq!((opening, all.len(), closing(&all)), (0, 10, 145));
+    let (opening, last) = extract(&bank, account, Period::Last(3)).await;
+    assert_eq!((opening, last[0].number, closing(&last)), (121, 8, 145));
+    let from = all[4].booked_at;
+    let since = Period::Booked { from, until: i64::MAX, up_to: None };
+    let (opening, some) = extract(&bank, account, since).await;
+    assert!(some.iter().all(|entry| entry.booked_at >= from));
+    let until = Period::Booked { from: i64::MIN, until: from, up_to: None };
+    let (_, before) = extract(&bank, account, until).await;
+    assert_eq!(closing(&before), opening);
+    assert_eq!(before.len() + some.len(), 10);
     let page = bank.store.entries(account, None, 4).await.unwrap().unwrap();
     assert_eq!((page.rows[0].number, page.next), (10, Some(7)));
     let page = bank.store.entries(account, page.next, 100).await.unwrap().unwrap();
@@ -183,18 +193,16 @@ async fn old_entries_of_a_long_list_are_found_through_marks(bank: Bank) {
         assert_eq!(numbers, expect, "before {before}");
         assert_eq!(page.rows[0].balance.minor(), 1_001 - numbers[0], "before {before}");
     }
-    let all = bank.store.statement(account, Period::Last(999)).await.unwrap().unwrap();
-    assert_eq!((all.entries.len(), all.closing.minor()), (300, 701));
+    let (_, all) = extract(&bank, account, Period::Last(999)).await;
+    assert_eq!((all.len(), closing(&all)), (300, 701));
     let many = (0..10_010).map(|_| leg(other, account, 1)).collect();
     bank.post("d", Request::deposit(other, usd(20_000), Description::default())).await;
     bank.post("m", Request::Batch(many)).await;
-    let period = Period::Between(0, i64::MAX);
-    let day = bank.store.statement(account, period).await.unwrap().unwrap();
-    assert!(day.truncated && day.entries.len() == 10_000);
-    assert_eq!(day.closing.minor(), bank.balance(account).await, "of the period, not of the page");
-    let nothing = Period::Between(0, 1);
-    let nothing = bank.store.statement(account, nothing).await.unwrap().unwrap();
-    assert_eq!((nothing.opening.minor(), nothing.closing.minor()), (0, 0));
+    let period = |until| Period::Booked { from: 0, until, up_to: None };
+    let (_, all) = extract(&bank, account, period(i64::MAX)).await;
+    assert_eq!(all.len(), 10_310, "a statement is whole");
+    assert_eq!(closing(&all), bank.balance(account).await);
+    assert_eq!(extract(&bank, account, period(1)).await, (0, Vec::new()));
 }
 
 async fn house_accounts_balance_with_and_without_their_mark(bank: Bank) {

@@ -59,6 +59,8 @@ struct AccountPage {
     /// The transfer of it that the viewer may take back.
     reversible: Option<i64>,
     entries: Vec<EntryRow>,
+    /// This month's statement as files.
+    files: Vec<(String, &'static str)>,
 }
 
 async fn list(call: Call) -> Handled {
@@ -132,6 +134,7 @@ async fn show(call: &Call, status: StatusCode, notice: Option<Notice>) -> Handle
             done,
             reversible: reversible(call, done, &entries)?,
             entries: entries.iter().map(|entry| EntryRow::new(entry, done)).collect(),
+            files: if reads { statement::of_this_month(account.number) } else { Vec::new() },
             layout,
         },
     )

@@ -22,6 +22,7 @@ use super::show::when;
 use crate::api::cursor::{self, List};
 use crate::api::text::bank_day;
 use crate::call::Call;
+use crate::csv;
 use crate::fields::Fields;
 use crate::problem::{FieldError, Problem};
 use crate::route::{Access, Handled, Route, handler};
@@ -46,6 +47,7 @@ const ACTIONS: &[(&str, &str)] = &[
     ("account", "Changes of accounts"),
     ("transfer", "Reversals"),
     ("outcome", "Unknown outcomes"),
+    ("statement", "Exports of statements"),
     ("audit", "Exports of these rows"),
 ];
 const RESULTS: &[(&str, &str)] =
@@ -261,44 +263,12 @@ fn line(text: &mut String, row: &AuditRow) {
         row.server.clone(),
         row.address.clone(),
     ];
-    for (index, field) in fields.iter().enumerate() {
-        if index > 0 {
-            text.push(',');
-        }
-        text.push_str(&cell(field));
-    }
-    text.push_str("\r\n");
-}
-
-/// A field of the file. What a spreadsheet would take for a formula gets an apostrophe before it
-/// (OWASP, "CSV Injection"): clients write addresses themselves where no proxy of ours does.
-fn cell(field: &str) -> String {
-    let formula = field.starts_with(['=', '+', '-', '@', '\t', '\r']);
-    let field = if formula { format!("'{field}") } else { field.to_owned() };
-    if field.contains(['"', ',', '\r', '\n']) {
-        format!("\"{}\"", field.replace('"', "\"\""))
-    } else {
-        field
-    }
+    csv::row(text, &fields.each_ref().map(|field| csv::Cell::Text(field)));
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn cells_are_quoted_and_no_formula() {
-        let cases = [
-            ("plain", "plain"),
-            ("a,b", "\"a,b\""),
-            ("say \"so\"", "\"say \"\"so\"\"\""),
-            ("=1+1", "'=1+1"),
-            ("@SUM(A1,2)", "\"'@SUM(A1,2)\""),
-        ];
-        for (field, expect) in cases {
-            assert_eq!(cell(field), expect);
-        }
-    }
 
     #[test]
     fn a_day_is_a_day_of_utc_and_the_last_one_counts_whole() {

@@ -1,16 +1,17 @@
 //! How money, times and rows look on pages.
 
 use crate::api::cursor::{self, List};
-use ledger::Balance;
+use ledger::statement::Line;
+use ledger::{Balance, TransferId};
 use store::{AccountView, Entry, UnixMs};
 
 /// Money with groups of three digits and its currency: `1,234.50 USD`.
-pub(super) fn money(balance: Balance) -> String {
+pub(crate) fn money(balance: Balance) -> String {
     format!("{} {}", figure(balance), balance.currency())
 }
 
 /// The same without the currency, for columns.
-pub(super) fn figure(balance: Balance) -> String {
+pub(crate) fn figure(balance: Balance) -> String {
     let plain = balance.to_string();
     let (sign, digits) = plain.strip_prefix('-').map_or(("", &*plain), |digits| ("−", digits));
     let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
@@ -30,7 +31,7 @@ pub(super) fn figure(balance: Balance) -> String {
 }
 
 /// A time to the second.
-pub(super) fn when(at: UnixMs) -> String {
+pub(crate) fn when(at: UnixMs) -> String {
     let at = jiff::Timestamp::from_millisecond(at).unwrap_or(jiff::Timestamp::MAX);
     at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
 }
@@ -89,6 +90,14 @@ pub(super) struct EntryRow {
 
 impl EntryRow {
     pub(super) fn new(entry: &Entry, fresh: Option<i64>) -> Self {
+        let fresh = fresh == Some(entry.operation.get());
+        let row = Self::of(&Line::from(entry.clone()));
+        let back = entry.reversed_by.map(|number| link("reversed by", number));
+        Self { fresh, link: row.link.or(back), ..row }
+    }
+
+    /// Of a statement.
+    pub(super) fn of(entry: &Line) -> Self {
         let minor = entry.amount.minor();
         let absolute = minor.checked_abs().unwrap_or(i64::MAX);
         let amount = figure(Balance::new(absolute, entry.amount.currency()));
@@ -112,23 +121,18 @@ impl EntryRow {
             debit,
             balance: figure(entry.balance),
             transfer: entry.transfer.get(),
-            link: link(entry),
-            fresh: fresh == Some(entry.operation.get()),
+            link: entry.reverses.map(|number| link("reverses", number)),
+            fresh: false,
         }
     }
 }
 
-fn link(entry: &Entry) -> Option<(String, String)> {
-    let (word, number) = match (entry.reverses, entry.reversed_by) {
-        (Some(number), _) => ("reverses", number),
-        (None, Some(number)) => ("reversed by", number),
-        (None, None) => return None,
-    };
-    Some((format!("/transfers/{number}"), format!("{word} {number}")))
+fn link(word: &str, number: TransferId) -> (String, String) {
+    (format!("/transfers/{number}"), format!("{word} {number}"))
 }
 
 /// The kind of an operation in words.
-pub(super) fn kind(word: &str) -> &str {
+pub(crate) fn kind(word: &str) -> &str {
     match word {
         "deposit" => "Deposit",
         "withdrawal" => "Withdrawal",

@@ -25,7 +25,8 @@ pub(crate) struct Bank {
     pub(crate) teller: String,
     pub(crate) auditor: String,
     pub(crate) administrator: String,
-    _folder: tempfile::TempDir,
+    keys: Arc<Vault>,
+    folder: tempfile::TempDir,
 }
 
 /// The keys of the test's bank.
@@ -44,6 +45,8 @@ pub(crate) fn config(name: &str) -> Config {
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
+    pub(crate) bytes: Vec<u8>,
+    /// The bytes as text, as far as they are.
     pub(crate) text: String,
 }
 
@@ -118,9 +121,9 @@ impl Ask<'_> {
         let request = self.request.body(Body::from(self.body)).unwrap();
         let response = self.bank.app.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
-        let bytes = to_bytes(body, usize::MAX).await.unwrap();
-        let text = String::from_utf8(bytes.to_vec()).unwrap();
-        Answer { status: parts.status, headers: parts.headers, text }
+        let bytes = to_bytes(body, usize::MAX).await.unwrap().to_vec();
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        Answer { status: parts.status, headers: parts.headers, bytes, text }
     }
 }
 
@@ -129,8 +132,8 @@ impl Bank {
         let folder = tempfile::tempdir().unwrap();
         let url = DatabaseUrl::file(folder.path().join("bank.db"));
         store::migrate(&url).await.unwrap();
-        let keys = Vault::parse(Vault::generate().unwrap().as_bytes()).unwrap();
-        let store = Store::open(&url).unwrap().with_vault(Arc::new(keys));
+        let keys = Arc::new(Vault::parse(Vault::generate().unwrap().as_bytes()).unwrap());
+        let store = Store::open(&url).unwrap().with_vault(Arc::clone(&keys));
         let mut tokens = Vec::new();
         for (number, role) in Role::ALL.into_iter().enumerate() {
             let user = UserId::parse(&format!("C0000000{}", number + 1)).unwrap();
@@ -154,12 +157,20 @@ impl Bank {
         }
         let [executive, cashier, teller, auditor, administrator] = tokens.try_into().unwrap();
         let app = app(store.clone(), config("server"));
-        Self { store, app, executive, cashier, teller, auditor, administrator, _folder: folder }
+        Self { store, app, executive, cashier, teller, auditor, administrator, keys, folder }
     }
 
     /// Another server over the same database.
     pub(crate) fn second_server(&self) -> Router {
         app(self.store.clone(), config("other"))
+    }
+
+    /// Another server with connections of its own.
+    pub(crate) fn server_of_its_own(&self, with_keys: bool) -> Router {
+        let url = DatabaseUrl::file(self.folder.path().join("bank.db"));
+        let store = Store::open(&url).unwrap();
+        let store = if with_keys { store.with_vault(Arc::clone(&self.keys)) } else { store };
+        app(store, config("other"))
     }
 
     /// The same bank behind another server.

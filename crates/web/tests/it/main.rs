@@ -21,4 +21,5 @@ mod reversals;
 mod second_factor;
 mod sessions;
 mod staff;
+mod statements;
 mod today;

@@ -94,10 +94,12 @@ pub(super) const VISITS: &[(&str, &[Visit])] = &[
         &[
             at("/accounts/{account}/statement"),
             at("/accounts/{account}/statement?last=100"),
+            at("/accounts/{account}/statement?month=2020-02"),
             at("/accounts/{empty}/statement?from=2020-01-01"),
             at("/accounts/{empty}/statement"),
             gives(400, "/accounts/{account}/statement?last=1000"),
             gives(400, "/accounts/{account}/statement?from=tomorrow"),
+            gives(400, "/accounts/{account}/statement?month=2026-13"),
         ],
     ),
     ("/accounts/{number}/close", &[at("/accounts/{empty}/close")]),
@@ -115,6 +117,8 @@ pub(super) const VISITS: &[(&str, &[Visit])] = &[
             gives(400, "/accounts/{account}/receipt"),
         ],
     ),
+    ("/verify", &[at("/verify")]),
+    ("/statements/verify", &[at("/statements/verify")]),
     ("/transfers/new", &[at("/transfers/new"), at("/transfers/new?from={account}")]),
     ("/me", &[at("/me"), at("/me?done=password"), at("/me?done=ended")]),
     ("/me/password", &[at("/me/password")]),
@@ -433,6 +437,24 @@ pub(super) const FORMS: &[(&str, &[Form])] = &[
         &[form(404, "has none", "/staff/C00000077/factor/remove", &[])],
     ),
     ("/staff/{user}/sign-out", &[form(303, "done", "/staff/C00000077/sign-out", &[])]),
+    (
+        "/verify",
+        &[form(
+            200,
+            "of no statement",
+            "/verify",
+            &[("number", "360110000-202611"), ("code", "x")],
+        )],
+    ),
+    (
+        "/statements/verify",
+        &[form(
+            200,
+            "of no statement",
+            "/statements/verify",
+            &[("number", "360110000-202611"), ("code", "x")],
+        )],
+    ),
     // The last: it ends the session of whoever sends it.
     ("/sign-out", &[form(303, "done", "/sign-out", &[])]),
 ];
