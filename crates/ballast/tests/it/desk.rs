@@ -55,21 +55,21 @@ impl<'a> Desk<'a> {
         self.post(&self.executive, path, &Value::Null).await;
     }
 
-    /// Gives the operation.
-    pub(crate) async fn deposit(&self, account: &str, amount: &str, text: &str) -> String {
+    /// Gives what was answered.
+    pub(crate) async fn deposit(&self, account: &str, amount: &str, text: &str) -> Value {
         self.cash(account, "deposits", amount, text).await
     }
 
-    /// Gives the operation.
-    pub(crate) async fn withdraw(&self, account: &str, amount: &str, text: &str) -> String {
+    /// Gives what was answered.
+    pub(crate) async fn withdraw(&self, account: &str, amount: &str, text: &str) -> Value {
         self.cash(account, "withdrawals", amount, text).await
     }
 
-    async fn cash(&self, account: &str, what: &str, amount: &str, text: &str) -> String {
+    async fn cash(&self, account: &str, what: &str, amount: &str, text: &str) -> Value {
         let amount = json!({ "amount": amount, "currency": "USD" });
         let body = json!({ "amount": amount, "description": text });
         let path = format!("/api/v1/accounts/{account}/{what}");
-        self.post(&self.teller, &path, &body).await["operation"].as_str().unwrap().to_owned()
+        self.post(&self.teller, &path, &body).await
     }
 
     /// So many of a cent each.

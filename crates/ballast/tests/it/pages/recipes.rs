@@ -120,6 +120,14 @@ pub(super) const VISITS: &[(&str, &[Visit])] = &[
     ("/verify", &[at("/verify")]),
     ("/statements/verify", &[at("/statements/verify")]),
     ("/transfers/new", &[at("/transfers/new"), at("/transfers/new?from={account}")]),
+    ("/today", &[at("/today")]),
+    ("/transfers/{number}", &[at("/transfers/{transfer}"), gives(404, "/transfers/999999999")]),
+    (
+        "/transfers/{number}/reverse",
+        // A cashier may not take back what a teller has done, and is led away.
+        &[Visit { to: "/transfers/{transfer}/reverse", gives: 200, but: Some(Role::Cashier) }],
+    ),
+    ("/audit/operations", &[at("/audit/operations")]),
     ("/me", &[at("/me"), at("/me?done=password"), at("/me?done=ended")]),
     ("/me/password", &[at("/me/password")]),
     ("/me/factor", &[at("/me/factor")]),
@@ -356,6 +364,19 @@ pub(super) const FORMS: &[(&str, &[Form])] = &[
                     ("amount", "1"),
                     ("step", "post"),
                 ],
+            ),
+        ],
+    ),
+    (
+        "/transfers/{number}/reverse",
+        &[
+            form(400, "no reason", "/transfers/{transfer}/reverse", &[("reason", "")]),
+            form(200, "confirm", "/transfers/{transfer}/reverse", &[("reason", "Mistyped")]),
+            form(
+                303,
+                "done",
+                "/transfers/{transfer}/reverse",
+                &[("reason", "Mistyped"), ("step", "post")],
             ),
         ],
     ),

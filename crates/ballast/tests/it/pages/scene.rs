@@ -56,7 +56,10 @@ pub(super) async fn fill(bank: &Deployment) -> Names {
     }
     desk.act(&format!("/api/v1/customers/{sleeper}/deactivate")).await;
     desk.act(&format!("/api/v1/accounts/{closed}/close")).await;
-    names.insert("operation", desk.deposit(&account, "65.88", DESCRIPTION).await);
+    let deposit = desk.deposit(&account, "65.88", DESCRIPTION).await;
+    for name in ["operation", "transfer"] {
+        names.insert(name, deposit[name].as_str().unwrap().to_owned());
+    }
     desk.transfers(&account, &other_account, ENTRIES).await;
     for (name, value) in [
         ("customer", ada),

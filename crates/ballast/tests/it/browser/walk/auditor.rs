@@ -17,6 +17,8 @@ pub(super) async fn walk(bank: &Deployment, browser: &Browser) {
         .wait_until("the rows of the filter", async || browser.value_of(ONLY).await == true)
         .await;
     browser.click_link("Export as CSV").await;
+    browser.go("/audit/operations").await;
+    browser.wait_for("360110000").await;
     for (list, row) in [("/customers", "110110000"), ("/accounts", "360110000")] {
         browser.go(list).await;
         browser.click_link(row).await;

@@ -33,6 +33,7 @@ pub(super) async fn walk(bank: &Deployment, browser: &Browser, user: &str, balan
     browser.click_button("Continue").await;
     confirm(browser, "Confirm the deposit", "Deposit done.").await;
     transfer(browser).await;
+    reverse(browser).await;
     browser.go(ACCOUNT).await;
     assert_eq!(browser.text("#balance").await, format!("{balance} USD"));
     statement(browser).await;
@@ -65,6 +66,21 @@ async fn transfer(browser: &Browser) {
     browser.fill("amount", "50").await;
     browser.click_button("Continue").await;
     confirm(browser, "Confirm the transfer", "Transfer done.").await;
+}
+
+/// A deposit that was a mistake is taken back.
+async fn reverse(browser: &Browser) {
+    browser.go(&format!("{ACCOUNT}/deposit")).await;
+    browser.fill("amount", "7").await;
+    browser.click_button("Continue").await;
+    confirm(browser, "Confirm the deposit", "Deposit done.").await;
+    browser.click("tr.fresh a[href^='/transfers/']").await;
+    browser.click_link("Reverse").await;
+    browser.fill("reason", "Mistyped").await;
+    browser.click_button("Continue").await;
+    confirm(browser, "Confirm the reversal", "Reversal done.").await;
+    browser.go("/today").await;
+    browser.wait_for("Today").await;
 }
 
 async fn statement(browser: &Browser) {
