@@ -26,6 +26,7 @@ const ACCESS: &str = include_str!("../../migrations/postgres/0002_access.sql");
 const SECOND_FACTOR: &str = include_str!("../../migrations/postgres/0003_second_factor.sql");
 const SEALED_SSN: &str = include_str!("../../migrations/postgres/0004_sealed_ssn.sql");
 const REVERSALS: &str = include_str!("../../migrations/postgres/0005_reversals.sql");
+const STEADY_PLANS: &str = include_str!("../../migrations/postgres/0006_steady_plans.sql");
 
 /// Any number that no other program takes: "ballast" on a telephone's keys.
 const LOCK: &str = "select pg_advisory_lock(2255278)";
@@ -70,6 +71,7 @@ fn migrations() -> Result<Vec<Migration>, refinery::Error> {
         ("V3__second_factor", SECOND_FACTOR),
         ("V4__sealed_ssn", SEALED_SSN),
         ("V5__reversals", REVERSALS),
+        ("V6__steady_plans", STEADY_PLANS),
     ]
     .into_iter()
     .map(|(name, sql)| Migration::unapplied(name, sql))

@@ -24,12 +24,13 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 const STATEMENTS_CACHED: usize = 64;
 
-const MIGRATIONS: [(&str, &str); 5] = [
+const MIGRATIONS: [(&str, &str); 6] = [
     ("V1__books", include_str!("../../migrations/sqlite/0001_books.sql")),
     ("V2__access", include_str!("../../migrations/sqlite/0002_access.sql")),
     ("V3__second_factor", include_str!("../../migrations/sqlite/0003_second_factor.sql")),
     ("V4__sealed_ssn", include_str!("../../migrations/sqlite/0004_sealed_ssn.sql")),
     ("V5__reversals", include_str!("../../migrations/sqlite/0005_reversals.sql")),
+    ("V6__steady_plans", include_str!("../../migrations/sqlite/0006_steady_plans.sql")),
 ];
 
 pub(crate) fn open_writer(path: &Path) -> Result<Connection, Error> {

@@ -37,7 +37,7 @@ async fn a_bank_of_the_first_version_keeps_its_rows_and_its_program() {
     Runner::new(&first).run(&mut old).unwrap();
     write_as_the_first_version(&old);
     let url = DatabaseUrl::file(&path);
-    assert_eq!(store::migrate(&url).await.unwrap(), 4);
+    assert_eq!(store::migrate(&url).await.unwrap(), 5);
     assert_eq!(store::migrate(&url).await.unwrap(), 0, "a second time there is nothing to do");
     // The connection that was open all the while is a server of the first version.
     write_as_the_first_version(&old);
@@ -49,4 +49,20 @@ async fn a_bank_of_the_first_version_keeps_its_rows_and_its_program() {
     let user = ledger::UserId::parse("C00000001").unwrap();
     assert_eq!(store.sessions_of(user).await.unwrap().len(), 2);
     assert_eq!(store.audit_events(Default::default(), None, 9).await.unwrap().rows.len(), 2);
+}
+
+#[tokio::test]
+async fn every_posting_function_keeps_plans_that_are_good_for_large_tables() {
+    let address = crate::cluster::database().await;
+    store::migrate(&DatabaseUrl::parse(&address).unwrap()).await.unwrap();
+    let db = crate::cluster::connect(&address).await.unwrap();
+    let functions = "select proconfig from pg_proc where proname = 'post_group'";
+    let functions = db.query(functions, &[]).await.unwrap();
+    assert!(!functions.is_empty());
+    for function in functions {
+        let settings: Vec<String> = function.get(0);
+        for setting in ["plan_cache_mode=force_generic_plan", "enable_seqscan=off"] {
+            assert!(settings.iter().any(|it| it == setting), "{setting} in {settings:?}");
+        }
+    }
 }

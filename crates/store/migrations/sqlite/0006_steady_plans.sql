@@ -1,0 +1,4 @@
+-- Why: the number of the other database's migration 6. This one has no plans that were made for
+-- smaller tables and packs no values, so there is nothing to do.
+-- Lock: none.
+-- The previous version of the program: goes on working.
