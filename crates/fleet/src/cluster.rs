@@ -23,6 +23,7 @@ pub mod network;
 pub mod programs;
 pub mod provision;
 pub mod secrets;
+pub mod traffic;
 pub mod view;
 pub(crate) mod watch;
 

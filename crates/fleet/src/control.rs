@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 pub use client::{Client, ControlError, Status};
 
+use crate::cluster::traffic::Traffic;
 use crate::fault::{Fault, FaultReport};
 use crate::process::Process;
 use crate::roll::{RollRequest, RollStep, RollSummary};
@@ -54,6 +55,8 @@ pub enum Request {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         to: Option<String>,
     },
+    /// Say what has passed between the processes of the database's cluster and those who ask it.
+    Traffic,
 }
 
 /// A planned change of the primary that was made.
@@ -106,6 +109,11 @@ pub enum Response {
         /// Which, and how long it took.
         #[serde(flatten)]
         done: Switchover,
+    },
+    /// What has passed.
+    Passed {
+        /// Since the start.
+        traffic: Traffic,
     },
     /// The request was not understood or cannot be done.
     Refused {

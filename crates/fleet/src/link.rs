@@ -76,8 +76,8 @@ impl Link {
         let address = listener.local_addr()?;
         let (conditions, cuts) = (watch::Sender::new(conditions), watch::Sender::new(0));
         let retired = watch::Sender::new(false);
-        let wire =
-            relay::Wire { target, conditions: conditions.subscribe(), cuts: cuts.subscribe() };
+        let (now, cut) = (conditions.subscribe(), cuts.subscribe());
+        let wire = relay::Wire { target, conditions: now, cuts: cut, turns: Arc::default() };
         let task = Task(tokio::spawn(accept(listener, wire, retired.subscribe())));
         Ok(Self { address, conditions, cuts, retired, task })
     }

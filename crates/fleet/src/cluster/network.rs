@@ -10,6 +10,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -18,7 +19,8 @@ use tokio::sync::watch;
 use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::sleep;
 
-use super::{Cluster, ClusterError, caller};
+use super::traffic::{Traffic, Turns};
+use super::{Cluster, ClusterError, Durability, caller};
 use crate::link::Conditions;
 use crate::link::relay::{self, Wire};
 use crate::process::Process;
@@ -36,6 +38,7 @@ pub struct Network {
 #[derive(Debug)]
 struct Shared {
     distance: Duration,
+    durability: Durability,
     /// Where everybody is, and which process it is now.
     rows: Vec<watch::Receiver<Process>>,
     state: Mutex<State>,
@@ -47,8 +50,14 @@ struct Shared {
 struct State {
     /// Processes and regions that are cut off.
     islands: BTreeSet<String>,
-    /// The conditions between two processes, made when the first connects to the second.
-    pairs: BTreeMap<(Option<String>, String), watch::Sender<Conditions>>,
+    /// What is between two processes, made when the first connects to the second.
+    pairs: BTreeMap<(Option<String>, String), Between>,
+}
+
+#[derive(Debug)]
+struct Between {
+    conditions: watch::Sender<Conditions>,
+    turns: Arc<AtomicU64>,
 }
 
 impl Network {
@@ -62,6 +71,7 @@ impl Network {
     ) -> Result<Self, ClusterError> {
         let shared = Arc::new(Shared {
             distance: cluster.options.distance,
+            durability: cluster.options.durability,
             rows,
             state: Mutex::default(),
             cuts: watch::Sender::new(0),
@@ -88,9 +98,21 @@ impl Network {
             state.islands.remove(place);
         }
         let State { islands, pairs } = &*state;
-        for ((from, to), conditions) in pairs {
-            conditions.send_replace(self.shared.conditions(islands, from.as_deref(), to));
+        for ((from, to), between) in pairs {
+            between.conditions.send_replace(self.shared.conditions(islands, from.as_deref(), to));
         }
+    }
+
+    /// How far it is, and what was asked so far.
+    pub(crate) fn traffic(&self) -> Traffic {
+        let state = self.shared.lock();
+        let turns = state.pairs.iter().map(|((from, to), between)| Turns {
+            from: from.clone(),
+            to: to.clone(),
+            count: between.turns.load(Ordering::Relaxed),
+        });
+        let link_ms = u64::try_from(self.shared.distance.as_millis()).unwrap_or(u64::MAX);
+        Traffic { link_ms, durability: self.shared.durability, turns: turns.collect() }
     }
 }
 
@@ -118,12 +140,14 @@ impl Shared {
         Conditions { delay_to_target: delay, delay_from_target: delay, is_held }
     }
 
-    /// The conditions between two processes, as they are and as they will be.
-    fn between(&self, from: Option<String>, to: &str) -> watch::Receiver<Conditions> {
+    /// The way between two processes, under the conditions as they are and as they will be.
+    fn wire(&self, from: Option<String>, to: &str, target: SocketAddr) -> Wire {
         let mut state = self.lock();
         let now = self.conditions(&state.islands, from.as_deref(), to);
-        let pair = state.pairs.entry((from, to.to_owned()));
-        pair.or_insert_with(|| watch::Sender::new(now)).subscribe()
+        let fresh = || Between { conditions: watch::Sender::new(now), turns: Arc::default() };
+        let between = state.pairs.entry((from, to.to_owned())).or_insert_with(fresh);
+        let (conditions, turns) = (between.conditions.subscribe(), between.turns.clone());
+        Wire { target, conditions, cuts: self.cuts.subscribe(), turns }
     }
 
     fn roots(&self) -> Vec<(String, u32)> {
@@ -166,7 +190,6 @@ async fn carry(client: TcpStream, from: SocketAddr, way: Way, shared: Arc<Shared
             found.unwrap_or_default()
         }
     };
-    let conditions = shared.between(caller, &to);
-    let wire = Wire { target, conditions, cuts: shared.cuts.subscribe() };
+    let wire = shared.wire(caller, &to, target);
     relay::relay(client, Arc::new(wire)).await;
 }

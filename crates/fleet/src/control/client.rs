@@ -14,6 +14,7 @@ use tokio::net::UnixStream;
 use tokio::time::timeout;
 
 use super::{Request, Response, Switchover, socket};
+use crate::cluster::traffic::Traffic;
 use crate::data_folder::DataFolder;
 use crate::fault::{Fault, FaultReport};
 use crate::process::Process;
@@ -167,6 +168,17 @@ impl Client {
         }
     }
 
+    /// What has passed between servers and the database's cluster, and inside it.
+    ///
+    /// # Errors
+    /// [`ControlError`]; refused when there is no cluster.
+    pub async fn traffic(&mut self) -> Result<Traffic, ControlError> {
+        match self.ask(&Request::Traffic, ANSWER_WITHIN).await? {
+            Response::Passed { traffic } => Ok(traffic),
+            other => Err(unexpected(other)),
+        }
+    }
+
     /// Replaces processes one by one. `on_step` hears of every step; when `stop` is ready the
     /// process at hand is finished and the roll ends. That it ended halfway is in the summary.
     ///
@@ -241,6 +253,7 @@ fn unexpected(response: Response) -> ControlError {
         | Response::Stopped
         | Response::Done { .. }
         | Response::Switched { .. }
+        | Response::Passed { .. }
         | Response::Rolling { .. }
         | Response::Rolled { .. } => "its answer belongs to another question".to_owned(),
     };

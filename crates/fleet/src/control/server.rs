@@ -159,16 +159,10 @@ async fn converse(
                 say(&mut stream, &outcome(done)).await?;
             }
             Ok(Request::Switchover { to }) => {
-                let done = match board.operations() {
-                    Ok(operations) => operations.switchover(to.as_deref()).await,
-                    Err(error) => Err(error),
-                };
-                let response = match done {
-                    Ok(done) => Response::Switched { done },
-                    Err(error) => Response::Refused { reason: error.to_string() },
-                };
+                let response = switchover(board, to.as_deref()).await;
                 say(&mut stream, &response).await?;
             }
+            Ok(Request::Traffic) => say(&mut stream, &traffic(board)).await?,
             Ok(Request::Roll(request)) => {
                 match board.operations() {
                     Ok(operations) => roll(&mut stream, operations, request).await?,
@@ -184,6 +178,24 @@ async fn converse(
                 return Ok(());
             }
         }
+    }
+}
+
+async fn switchover(board: &Board, to: Option<&str>) -> Response {
+    let done = match board.operations() {
+        Ok(operations) => operations.switchover(to).await,
+        Err(error) => Err(error),
+    };
+    match done {
+        Ok(done) => Response::Switched { done },
+        Err(error) => Response::Refused { reason: error.to_string() },
+    }
+}
+
+fn traffic(board: &Board) -> Response {
+    match board.operations().and_then(|operations| operations.traffic()) {
+        Ok(traffic) => Response::Passed { traffic },
+        Err(error) => Response::Refused { reason: error.to_string() },
     }
 }
 

@@ -1,13 +1,15 @@
 //! One connection through a link.
 //!
 //! Guarantees: what came first leaves first; a side that closes its direction closes that
-//! direction only; a side that resets resets the other.
+//! direction only; a side that resets resets the other; a turn is counted when the client says
+//! something after the target had the last word, so what is asked together is one turn.
 //!
 //! Deliberately not here: listening (`link`).
 
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -27,11 +29,17 @@ const PIECE_BYTES_MAX: usize = 16 * 1024;
 /// Pieces under way in one direction of one connection.
 const PIECES_MAX: usize = 512;
 
+/// The runtime's timer ticks each millisecond and rounds up. Half a tick earlier it rounds to the
+/// nearest, so that a round trip is as long as was said and not a millisecond longer.
+const HALF_A_TICK: Duration = Duration::from_micros(500);
+
 /// What the connections of a link share.
 pub(crate) struct Wire {
     pub(crate) target: SocketAddr,
     pub(crate) conditions: watch::Receiver<Conditions>,
     pub(crate) cuts: watch::Receiver<u64>,
+    /// Questions of clients: what one of them costs in round trips.
+    pub(crate) turns: Arc<AtomicU64>,
 }
 
 /// Something on its way.
@@ -60,8 +68,15 @@ pub(crate) async fn relay(mut client: TcpStream, wire: Arc<Wire>) {
     let relayed = {
         let (from_client, to_client) = client.split();
         let (from_target, to_target) = target.split();
-        let there = pump(from_client, to_target, &wire, |now| now.delay_to_target);
-        let back = pump(from_target, to_client, &wire, |now| now.delay_from_target);
+        let is_asked = AtomicBool::new(false);
+        let ask = || {
+            if !is_asked.swap(true, Ordering::Relaxed) {
+                wire.turns.fetch_add(1, Ordering::Relaxed);
+            }
+        };
+        let answer = || is_asked.store(false, Ordering::Relaxed);
+        let there = pump(from_client, to_target, &wire, |now| now.delay_to_target, ask);
+        let back = pump(from_target, to_client, &wire, |now| now.delay_from_target, answer);
         tokio::select! {
             relayed = async { tokio::try_join!(there, back) } => relayed.map(|_| ()),
             _ = cuts.changed() => Err(io::Error::from(io::ErrorKind::ConnectionReset)),
@@ -84,6 +99,7 @@ async fn pump(
     mut to: WriteHalf<'_>,
     wire: &Wire,
     delay: impl Fn(&Conditions) -> Duration,
+    heard: impl Fn(),
 ) -> io::Result<()> {
     let (queue, mut waiting) = mpsc::unbounded_channel::<Piece>();
     let room = Arc::new(Semaphore::new(PIECES_MAX));
@@ -95,6 +111,7 @@ async fn pump(
             let what = match read {
                 Ok(0) => What::End,
                 Ok(count) => {
+                    heard();
                     bytes.truncate(count);
                     What::Bytes(bytes)
                 }
@@ -131,8 +148,9 @@ async fn due(
 ) {
     loop {
         let now = *conditions.borrow_and_update();
+        let delay = delay(&now).saturating_sub(HALF_A_TICK);
         let changed = tokio::select! {
-            () = sleep_until(came + delay(&now)), if !now.is_held => return,
+            () = sleep_until(came + delay), if !now.is_held => return,
             changed = conditions.changed() => changed,
         };
         if changed.is_err() {

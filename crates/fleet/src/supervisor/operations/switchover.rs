@@ -1,4 +1,5 @@
-//! A planned change of the primary.
+//! What is done with the database's cluster as a whole: a planned change of the primary, and
+//! counting what passes.
 //!
 //! Guarantees: Patroni does it, so the old primary has stopped before the new one begins and
 //! nothing acknowledged is missing; what Patroni refuses is said in its own words.
@@ -11,7 +12,8 @@ use base64::prelude::BASE64_STANDARD;
 use serde_json::json;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::{OperationError, Operations};
+use super::{Database, OperationError, Operations};
+use crate::cluster::traffic::Traffic;
 use crate::cluster::{Durability, Node, view};
 use crate::control::Switchover;
 use crate::http;
@@ -29,9 +31,7 @@ impl Operations {
     /// Makes another node the primary: the one that is named, or one of the same region.
     pub(crate) async fn switchover(&self, to: Option<&str>) -> Result<Switchover, OperationError> {
         let refuse = |sentence: String| OperationError::Switchover(sentence);
-        let database = self.database.as_ref().ok_or_else(|| {
-            refuse("this deployment has no cluster of its own (`--database cluster`)".to_owned())
-        })?;
+        let database = self.of_cluster()?;
         let nodes = &database.cluster.nodes;
         let names = || nodes.iter().map(|node| node.name.as_str()).collect::<Vec<_>>().join(", ");
         if let Some(to) = to
@@ -83,6 +83,17 @@ impl Operations {
             }
             sleep(ASK_EVERY).await;
         }
+    }
+
+    /// What has passed between the processes.
+    pub(crate) fn traffic(&self) -> Result<Traffic, OperationError> {
+        Ok(self.of_cluster()?.network.traffic())
+    }
+
+    fn of_cluster(&self) -> Result<&Database, OperationError> {
+        let sentence = "this deployment has no cluster of its own (`--database cluster`)";
+        let missing = || OperationError::Switchover(sentence.to_owned());
+        self.database.as_ref().ok_or_else(missing)
     }
 }
 
