@@ -6,8 +6,9 @@
 use std::{path::PathBuf, sync::Arc};
 
 use anyhow::{Context, bail};
+use fleet::local::LocalDeployment;
 pub use fleet::local::SignIn;
-use fleet::{local::LocalDeployment, process::Process};
+use fleet::process::{Process, Role};
 
 use crate::client::{BankAddress, Token, is_loopback};
 
@@ -18,6 +19,8 @@ pub struct TargetOptions {
     pub data: PathBuf,
     /// Another address than the deployment's.
     pub url: Option<String>,
+    /// The region whose balancer is asked instead of the front door.
+    pub region: Option<String>,
     /// The bearer token of a teller or cashier.
     pub token: Option<String>,
     /// The bearer token of an executive.
@@ -63,7 +66,7 @@ impl Target {
             (None, Some(deployment)) => BankAddress::parse(&deployment.url, certificate)?,
             (None, None) => bail!("say where the bank is with --url"),
         };
-        Ok(Self {
+        let target = Self {
             address: Arc::new(address),
             teller: token(&options.token, stored.map(|stored| &stored.teller), "--token")?,
             executive: token(
@@ -76,7 +79,29 @@ impl Target {
                 .clone()
                 .or_else(|| stored.and_then(|stored| stored.sign_in.clone())),
             processes: local.map(|deployment| deployment.processes).unwrap_or_default(),
-        })
+        };
+        match &options.region {
+            Some(region) => target.through(region),
+            None => Ok(target),
+        }
+    }
+
+    /// The same bank through the balancer of a region.
+    ///
+    /// # Errors
+    /// When this machine's deployment has no such region.
+    pub fn through(mut self, region: &str) -> anyhow::Result<Self> {
+        let is_it = |process: &&Process| {
+            process.role == Role::Balancer && process.region.as_deref() == Some(region)
+        };
+        let balancer = self.processes.iter().find(is_it).with_context(|| {
+            format!("no balancer of a region `{region}` is known here; `ballast ps` shows them")
+        })?;
+        let certificate = balancer.certificate.as_deref();
+        let scheme = if certificate.is_some() { "https" } else { "http" };
+        let url = format!("{scheme}://{}", balancer.address);
+        self.address = Arc::new(BankAddress::parse(&url, certificate)?);
+        Ok(self)
     }
 }
 

@@ -83,6 +83,9 @@ pub(crate) struct TargetArgs {
     /// Address of another bank, or of one server [default: the front door of the deployment]
     #[arg(long, value_name = "URL")]
     url: Option<String>,
+    /// Ask the balancer of this region, past the front door
+    #[arg(long, value_name = "REGION", conflicts_with = "url")]
+    region: Option<String>,
     /// Bearer token of a teller or cashier, made with `ballast staff token`
     #[arg(long, env = "BALLAST_TOKEN", hide_env_values = true)]
     token: Option<String>,
@@ -97,6 +100,7 @@ impl TargetArgs {
         TargetOptions {
             data: self.data.clone(),
             url: self.url.clone(),
+            region: self.region.clone(),
             token: self.token.clone(),
             executive_token: self.executive_token.clone(),
             sign_in: None,

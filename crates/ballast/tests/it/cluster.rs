@@ -87,8 +87,8 @@ impl Cluster {
     /// Breaks the cluster under load. The command's own bars hold for a machine that does nothing
     /// else; here only time may be missed, and nothing that is about money.
     fn drill(&self, scenario: &str, gap_max_seconds: f64) {
-        let drill = ["bench", "database", scenario, "--rate", "20", "--accounts", "20", "--json"];
-        let output = self.ballast(&drill);
+        let load = ["--rate", "20", "--views", "10", "--accounts", "20", "--json"];
+        let output = self.ballast(&[&["bench", "database", scenario][..], &load].concat());
         let report: Value = serde_json::from_slice(&output.stdout)
             .unwrap_or_else(|error| panic!("{scenario}: {error}: {}", text(&output.stderr)));
         let figures = report["figures"].as_array().unwrap();

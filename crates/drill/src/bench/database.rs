@@ -3,12 +3,14 @@
 //!
 //! Each scenario is a load of keyed transfers (`load`), a fault or a switchover through the
 //! supervisor's control socket, and what the acknowledgements and the balances say about it,
-//! against the bars of docs/database.md. It ends when the cluster is whole again: one primary, and
+//! against the bars of docs/database.md; beside the transfers accounts are viewed. It ends when the cluster is whole again: one primary, and
 //! everybody else a standby on its timeline. What was broken is healed, also when it fails.
 //!
 //! Deliberately not here: looking into the books (receipts, audit); that is the binary's part.
 
 mod load;
+pub mod speed;
+mod views;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -21,8 +23,10 @@ use indicatif::ProgressBar;
 use tokio::time::{Instant, sleep};
 
 use self::load::{Load, Told, balances};
-use super::scenario::{Bar, ScenarioReport, whole};
+use self::views::{Viewed, Viewing};
+use super::scenario::{Bar, ScenarioReport, percent, whole};
 use super::{BenchOptions, Workload};
+use crate::dice::Dice;
 use crate::rate::rounded;
 use crate::target::Target;
 
@@ -49,6 +53,8 @@ pub struct DatabaseOptions {
     pub scenario: Scenario,
     /// Transfers a second.
     pub rate: u64,
+    /// Views a second, beside them.
+    pub views: u64,
     /// The data folder of the deployment.
     pub data: PathBuf,
     /// Accounts the traffic is spread over.
@@ -57,12 +63,18 @@ pub struct DatabaseOptions {
     pub memory: PathBuf,
     /// Where the receipts are kept.
     pub receipts: PathBuf,
-    /// What the choice of accounts and amounts depends on.
+    /// What the choice of accounts and amounts, and the time of the fault, depend on.
     pub seed: u64,
 }
 
 /// Before and after.
 const CALM: Duration = Duration::from_secs(5);
+
+/// The fault comes up to so much later, as the seed says: agents look every two seconds.
+const FAULT_LATER_MAX_MS: i64 = 3_000;
+
+/// Views are counted over this time from the fault on.
+const MINUTE: Duration = Duration::from_secs(60);
 
 /// A new primary comes within the time to live (20 s) and some rounds; a member that was away takes
 /// its log back and catches up. Twice that is a failure.
@@ -144,8 +156,10 @@ impl<'a> Stage<'a> {
         let primary = self.until_whole().await?;
         let before = balances(self.target, &self.accounts).await?;
         let load = Load::start(self.target, self.options, self.accounts.clone())?;
+        let viewing = Viewing::start(self.target, self.options, self.accounts.clone());
         self.progress.set_message("undisturbed");
-        sleep(CALM).await;
+        let later = Dice::for_part(self.options.seed, 1).between(0, FAULT_LATER_MAX_MS);
+        sleep(CALM + Duration::from_millis(later.unsigned_abs())).await;
         let began = load.elapsed();
         let story = self.act(&primary).await?;
         self.progress.set_message("broken; until transfers are acknowledged again");
@@ -157,10 +171,17 @@ impl<'a> Stage<'a> {
         self.progress.set_message("healed; until the cluster is whole");
         self.until_whole().await?;
         sleep(CALM).await;
+        if scenario == Scenario::Region {
+            sleep((began + MINUTE).saturating_sub(load.elapsed())).await;
+        }
         let told = load.stop().await?;
+        let viewed = viewing.stop().await?;
         let after = balances(self.target, &self.accounts).await?;
-        let story = format!("{} transfers/s, {story}", self.options.rate);
-        Ok(report(scenario, story, &told, began, &before, &after))
+        let DatabaseOptions { rate, views, seed, .. } = self.options;
+        let story = format!("{rate} transfers/s and {views} views/s, seed {seed}, {story}");
+        let mut report = report(scenario, story, &told, began, &before, &after);
+        report_views(&mut report, scenario, &viewed, began);
+        Ok(report)
     }
 
     async fn act(&mut self, primary: &Process) -> anyhow::Result<String> {
@@ -225,6 +246,25 @@ fn primary(nodes: &[Process]) -> Option<Process> {
     let says_so = |node: &&Process| node.member.as_ref().is_some_and(|it| it.role == "primary");
     let mut primaries = nodes.iter().filter(says_so);
     primaries.next().filter(|_| primaries.next().is_none()).cloned()
+}
+
+/// A region that is lost must not take the views of the other one with it. In the other scenarios
+/// the servers that are asked stay where they are.
+fn report_views(report: &mut ScenarioReport, scenario: Scenario, viewed: &Viewed, began: Duration) {
+    let (answered, all) = viewed.within(began, began + MINUTE);
+    let share = percent(answered, all);
+    let gap = viewed.longest_gap(began).as_secs_f64();
+    if all == 0 {
+        return;
+    }
+    let (name, gap_name) = ("views answered in the minute", "longest time without a view");
+    if scenario == Scenario::Region {
+        report.barred(name, share, "%", Bar::AtLeast(99.0));
+        report.barred(gap_name, gap, "s", Bar::AtMost(3.0));
+    } else {
+        report.figure(name, share, "%");
+        report.figure(gap_name, gap, "s");
+    }
 }
 
 fn report(

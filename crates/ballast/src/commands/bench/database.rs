@@ -1,10 +1,13 @@
-//! `ballast bench database`: what clients saw, and then what the books say about it.
+//! `ballast bench database`: what clients saw, and then what the books say about it; and what the
+//! distance to the primary costs.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Context;
 use clap::{Args, ValueEnum};
+use drill::bench::database::speed::{self, Measurement, SpeedOptions};
 use drill::bench::database::{DatabaseOptions, Scenario, run};
 use drill::bench::{Bar, ScenarioReport};
 use drill::target::Target;
@@ -18,17 +21,21 @@ use crate::commands::reconcile;
 use crate::commands::replay::TargetArgs;
 use crate::{database, receipt_keys};
 
-/// Break the database's cluster under load and hold what clients were told against the books.
+/// Break the database's cluster under load and hold what clients were told against the books; or
+/// measure what the distance to the primary costs.
 ///
-/// The load is an open loop of transfers, each under a key and asked again until it is answered.
-/// What was broken is healed; when the cluster is whole again, every balance is compared with what
-/// was told, every receipt with the books, and the copy on each node is audited.
+/// The load is an open loop of transfers, each under a key and asked again until it is answered,
+/// and of views, each sent once. What was broken is healed; when the cluster is whole again, every
+/// balance is compared with what was told, every receipt with the books, and the copy on each node
+/// is audited.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
   ballast up --database cluster --detach
   ballast bench database postgres          SIGKILL to the primary's PostgreSQL
   ballast bench database region --seed 2   the primary's region is cut off
+  ballast bench database node --seeds 3    three times, with the seeds 1, 2 and 3
+  ballast bench database distance          through the region that is far from the primary
 
 Exit codes: 0 every bar is met, 1 one is missed, 2 could not measure.")]
 pub(super) struct DatabaseArgs {
@@ -42,6 +49,13 @@ pub(super) struct DatabaseArgs {
         value_parser = clap::value_parser!(u64).range(1..=10_000)
     )]
     rate: u64,
+    /// Views a second, beside them
+    #[arg(
+        long,
+        value_name = "N", default_value_t = 50,
+        value_parser = clap::value_parser!(u64).range(0..=10_000)
+    )]
+    views: u64,
     /// Accounts the traffic is spread over
     #[arg(
         long,
@@ -49,9 +63,30 @@ pub(super) struct DatabaseArgs {
         value_parser = clap::value_parser!(u32).range(2..=10_000)
     )]
     accounts: u32,
-    /// The same seed chooses the same accounts and amounts
+    /// The same seed chooses the same accounts and amounts, and the time of the fault
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
+    /// Repeat it with so many seeds, from that one on
+    #[arg(
+        long,
+        value_name = "N", default_value_t = 1,
+        value_parser = clap::value_parser!(u64).range(1..=100)
+    )]
+    seeds: u64,
+    /// Calls of each kind, one after the other, for `distance`
+    #[arg(
+        long,
+        value_name = "N", default_value_t = 100,
+        value_parser = clap::value_parser!(u32).range(1..=100_000)
+    )]
+    calls: u32,
+    /// Length of the measurements of `distance` and `house`
+    #[arg(
+        long,
+        value_name = "N", default_value_t = 10,
+        value_parser = clap::value_parser!(u64).range(1..=3_600)
+    )]
+    seconds: u64,
     /// Where the receipts are kept; appends [default: bench-receipts in the data folder]
     #[arg(long, value_name = "FILE")]
     receipts: Option<PathBuf>,
@@ -74,6 +109,10 @@ enum ScenarioArg {
     Region,
     /// The primary's agent is frozen while PostgreSQL goes on, and thawed later
     Agent,
+    /// Views, deposits and transfers through the region that is far from the primary
+    Distance,
+    /// Deposits into 1,000 accounts, which all debit one house account
+    House,
 }
 
 pub(super) fn run_database(args: &DatabaseArgs) -> anyhow::Result<ExitCode> {
@@ -84,24 +123,52 @@ pub(super) fn run_database(args: &DatabaseArgs) -> anyhow::Result<ExitCode> {
          `ballast up --database cluster`",
     )?;
     let target = Target::resolve(&args.target.options())?;
-    let options = DatabaseOptions {
-        scenario: match args.scenario {
-            ScenarioArg::Postgres => Scenario::Postgres,
-            ScenarioArg::Node => Scenario::Node,
-            ScenarioArg::Switchover => Scenario::Switchover,
-            ScenarioArg::Region => Scenario::Region,
-            ScenarioArg::Agent => Scenario::Agent,
-        },
+    let scenario = match args.scenario {
+        ScenarioArg::Postgres => Scenario::Postgres,
+        ScenarioArg::Node => Scenario::Node,
+        ScenarioArg::Switchover => Scenario::Switchover,
+        ScenarioArg::Region => Scenario::Region,
+        ScenarioArg::Agent => Scenario::Agent,
+        ScenarioArg::Distance => return measure(args, &target, Measurement::Distance),
+        ScenarioArg::House => return measure(args, &target, Measurement::House),
+    };
+    let mut options = DatabaseOptions {
+        scenario,
         rate: args.rate,
+        views: args.views,
         data: data.clone(),
         accounts: usize::try_from(args.accounts)?,
         memory: memory(&args.target),
         receipts: args.receipts.clone().unwrap_or_else(|| folder.root().join("bench-receipts")),
         seed: args.seed,
     };
-    let mut report = run(&target, &options, &progress_bar()?)?;
-    let keys = receipt_keys::read_public(&folder.receipt_keys_file())?;
-    look_into_books(&mut report, &access, &keys, &options)?;
+    let mut found_a_problem = false;
+    for seed in args.seed..args.seed.saturating_add(args.seeds) {
+        options.seed = seed;
+        let mut report = run(&target, &options, &progress_bar()?)?;
+        let keys = receipt_keys::read_public(&folder.receipt_keys_file())?;
+        look_into_books(&mut report, &access, &keys, &options)?;
+        print(args.json, &report, &report.table())?;
+        found_a_problem |= report.found_a_problem();
+    }
+    Ok(ExitCode::from(u8::from(found_a_problem)))
+}
+
+fn measure(
+    args: &DatabaseArgs,
+    target: &Target,
+    measurement: Measurement,
+) -> anyhow::Result<ExitCode> {
+    let options = SpeedOptions {
+        measurement,
+        data: args.target.data.clone(),
+        accounts: usize::try_from(args.accounts)?,
+        memory: memory(&args.target),
+        seed: args.seed,
+        calls: usize::try_from(args.calls)?,
+        window: Duration::from_secs(args.seconds),
+    };
+    let report = speed::run(target, &options, &progress_bar()?)?;
     print(args.json, &report, &report.table())?;
     Ok(ExitCode::from(u8::from(report.found_a_problem())))
 }

@@ -73,15 +73,20 @@ struct Transfer {
 impl Told {
     /// The longest time between two acknowledgements, from this moment on.
     pub(super) fn longest_gap(&self, from: Duration) -> Duration {
-        let before = self.acknowledged.iter().rev().find(|at| **at <= from);
-        let mut last = before.copied().unwrap_or(from);
-        let mut longest = Duration::ZERO;
-        for at in self.acknowledged.iter().filter(|at| **at > from) {
-            longest = longest.max(at.saturating_sub(last));
-            last = *at;
-        }
-        longest
+        longest_gap(&self.acknowledged, from)
     }
+}
+
+/// The longest time between two of these moments, from one on: it began with the last one before.
+pub(super) fn longest_gap(moments: &[Duration], from: Duration) -> Duration {
+    let before = moments.iter().rev().find(|at| **at <= from);
+    let mut last = before.copied().unwrap_or(from);
+    let mut longest = Duration::ZERO;
+    for at in moments.iter().filter(|at| **at > from) {
+        longest = longest.max(at.saturating_sub(last));
+        last = *at;
+    }
+    longest
 }
 
 impl Load {
