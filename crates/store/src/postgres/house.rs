@@ -23,10 +23,12 @@ const BALANCES: &str = "with tail as (select account, sum(amount)::bigint as amo
      where a.kind = 'house' and coalesce(m.account, t.account) is not null order by a.number";
 
 /// A transfer's id is taken before its commit, so one that is on its way may have a lower id than
-/// one that is seen. A posting has its transaction's id before it takes a transfer's; so the ids up
-/// to the last one are settled once all transactions before the next are.
-const LAST: &str = "select case when is_called then last_value else 0 end, \
-     pg_snapshot_xmax(pg_current_snapshot())::text::bigint from transfers_id";
+/// one that is seen. A posting has its transaction's id before it takes a transfer's. So whatever
+/// has an id up to the last one is of an earlier transaction than one that begins behind the reading
+/// of it, and is settled once all of those are. The end of a snapshot does not serve as that
+/// transaction: it is behind the last one that is *over*, and those under way may be beyond it.
+const LAST: &str = "select case when is_called then last_value else 0 end from transfers_id";
+const NEXT_TRANSACTION: &str = "select pg_current_xact_id()::text::bigint";
 const IS_SETTLED: &str = "select pg_snapshot_xmin(pg_current_snapshot())::text::bigint >= $1";
 const TAKE_TURN: &str = "select pg_advisory_xact_lock(2255279)";
 const ROLL_UP: &str = "with bound as ( \
@@ -61,8 +63,9 @@ pub(crate) async fn balances(db: &Database) -> Result<Vec<HouseBalance>, Error> 
 pub(crate) async fn roll_up(db: &Database) -> Result<(), Error> {
     let mut lease = db.primary.lease().await?;
     let client = &mut lease.connection.client;
-    let row = client.query_one(LAST, &[]).await.map_err(classify)?;
-    let (last, next_transaction): (i64, i64) = (get(&row, 0)?, get(&row, 1)?);
+    let last: i64 = client.query_one_scalar(LAST, &[]).await.map_err(classify)?;
+    let next_transaction: i64 =
+        client.query_one_scalar(NEXT_TRANSACTION, &[]).await.map_err(classify)?;
     for _ in 0..SETTLED_ASKED_MAX {
         let settled: bool =
             client.query_one_scalar(IS_SETTLED, &[&next_transaction]).await.map_err(classify)?;

@@ -220,6 +220,32 @@ async fn house_accounts_balance_with_and_without_their_mark(bank: Bank) {
     assert!(bank.audit().is_sound());
 }
 
+/// A transfer's id is taken before the end of its posting, here long before: another transaction
+/// holds the key.
+#[tokio::test]
+async fn a_roll_up_waits_for_postings_that_are_on_their_way() {
+    let bank = Bank::postgres().await;
+    let account = bank.account(1, 100).await;
+    let db = crate::cluster::connect(&bank.url.to_string()).await.unwrap();
+    let hold = "begin; insert into operations (id, key, fingerprint, kind, user_id, session, \
+         server, booked_at, answer) values (0, 'held', decode(repeat('00', 32), 'hex'), \
+         'deposit', 'C00000001', 1, 'test', 0, '')";
+    db.batch_execute(hold).await.unwrap();
+    let deposit = Request::deposit(account, usd(30), Description::default());
+    let held = async {
+        let taken = "select last_value > 1 from transfers_id";
+        while !db.query_one(taken, &[]).await.unwrap().get::<_, bool>(0) {
+            tokio::task::yield_now().await;
+        }
+        bank.store.roll_up_house().await.unwrap();
+        db.batch_execute("rollback").await.unwrap();
+    };
+    tokio::join!(bank.post("held", deposit), held);
+    bank.store.roll_up_house().await.unwrap();
+    assert!(bank.audit().is_sound());
+    assert_eq!(bank.store.house_balances().await.unwrap()[0].balance.minor(), -130);
+}
+
 async fn currencies_do_not_mix(bank: Bank) {
     let account = bank.account(1, 100).await;
     let yen = ledger::Amount::try_new(5, Currency::Jpy).unwrap();
