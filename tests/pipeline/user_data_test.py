@@ -60,7 +60,8 @@ class UserData(unittest.TestCase):
 
     def test_a_server_waits_for_its_secret_and_writes_it_for_itself_alone(self):
         secret = {"database": "postgres://o@db/ballast", "password": "p", "authority": "PEM",
-                  "durability": "zone", "data_keys": {"k": 1}, "receipt_keys": {"k": 2}}
+                  "durability": "zone", "data_keys": {"k": 1}, "receipt_keys": {"k": 2},
+                  "readers": {"east": "postgres://o@near/ballast"}}
         answers = [SystemExit("secretsmanager: status 400"), secret]
         owners, naps = {}, []
         names = functions()
@@ -88,6 +89,7 @@ class UserData(unittest.TestCase):
             self.assertEqual(json.loads(files["data-keys.json"].read_text()), {"k": 1})
             for field in ("database_password_file", "data_keys", "receipt_keys"):
                 self.assertEqual(owners[server[field] + ".new"], "ballast")
+            self.assertEqual(server["database_reader"], "postgres://o@near/ballast")
             self.assertEqual((server["durability"], server["administrators_need_second_factor"]),
                              ("zone", True))
 

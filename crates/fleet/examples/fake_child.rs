@@ -188,6 +188,7 @@ async fn supervise(data: &str, ports: &str) -> anyhow::Result<()> {
     let options = PlanOptions {
         data_folder: DataFolder::at(&PathBuf::from(data))?,
         database: "sqlite:none".to_owned(),
+        database_readers: BTreeMap::new(),
         executable: std::env::current_exe()?,
         ports: Ports::These(ports),
         tls: None,

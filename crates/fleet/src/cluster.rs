@@ -254,6 +254,18 @@ impl Cluster {
         self.url(&user, hosts.map(|way| way.link), "read-write")
     }
 
+    /// Where a server finds copies near it: the node of its zone, then those of its region.
+    #[must_use]
+    pub fn server_reader_url(&self, server: &str, region: &str, zone: &str) -> String {
+        let near = self.nodes.iter().filter(|node| node.region == region);
+        let (own, others): (Vec<_>, Vec<_>) = near.partition(|node| node.zone == zone);
+        let way = |node: &Node| {
+            self.ways.iter().find(|way| way.server == server && way.node == node.name)
+        };
+        let hosts = own.into_iter().chain(others).filter_map(way).map(|way| way.link);
+        self.url(&format!("{}@", access::SERVER_ROLE), hosts, "any")
+    }
+
     /// Where people and libpq's programs find the primary: past the relays. Behind one a dead node
     /// takes the connection and closes it, and libpq tries the next host only when none was made.
     #[must_use]

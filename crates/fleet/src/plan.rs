@@ -9,6 +9,7 @@
 mod configs;
 mod database;
 
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -53,6 +54,8 @@ pub struct PlanOptions {
     pub data_folder: DataFolder,
     /// URL of the database, as servers read it.
     pub database: String,
+    /// URLs of replicas that the servers of a region read, by the region's key.
+    pub database_readers: BTreeMap<String, String>,
     /// The program that every process runs.
     pub executable: PathBuf,
     /// Which ports to take.

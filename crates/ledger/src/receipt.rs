@@ -59,11 +59,13 @@ pub enum Durability {
     Zone,
     /// On a machine of each region.
     Region,
+    /// As far as the database server is set up to carry it, which the bank does not know.
+    Server,
 }
 
 impl Durability {
     /// Every profile.
-    pub const ALL: [Self; 3] = [Self::Machine, Self::Zone, Self::Region];
+    pub const ALL: [Self; 4] = [Self::Machine, Self::Zone, Self::Region, Self::Server];
 
     /// The word in receipts.
     #[must_use]
@@ -72,6 +74,7 @@ impl Durability {
             Self::Machine => "machine",
             Self::Zone => "zone",
             Self::Region => "region",
+            Self::Server => "server",
         }
     }
 

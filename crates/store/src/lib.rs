@@ -2,8 +2,8 @@
 //!
 //! Guarantees: a posting is answered after its commit; one idempotency key has at most one effect
 //! (I3); no driver's type leaves this crate; two databases, embedded and PostgreSQL, stand behind
-//! it with the same functions and give the same answers (I10). Reads see a snapshot; money is never
-//! decided on one.
+//! it with the same functions and give the same answers (I10). Reads see a snapshot, of a
+//! replica only where a visit allows it; money is never decided on one.
 //! Deliberately not here: HTTP, passwords in clear, the rules of posting (they are in `ledger`).
 
 pub mod audit;
@@ -17,6 +17,7 @@ mod ssn;
 mod store;
 mod url;
 mod vault;
+mod visit;
 
 pub use clock::now_ms;
 pub use error::Error;
@@ -24,6 +25,7 @@ pub use model::*;
 pub use store::{Sealed, Store, migrate};
 pub use url::{DatabaseUrl, DatabaseUrlError};
 pub use vault::{Vault, VaultError};
+pub use visit::{Purpose, Visit};
 
 /// The most rows of one page of a list: a screenful for people, a bounded read for the database.
 pub const PAGE_ROWS_MAX: u32 = 500;

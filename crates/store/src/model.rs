@@ -1,7 +1,7 @@
 //! What goes into the store and comes out: plain values without any driver's type.
 
 use ledger::customer::{CustomerDetails, Ssn};
-use ledger::receipt::{Effect, Moved};
+use ledger::receipt::{Effect, Moved, Position};
 use ledger::reversal::Past;
 use ledger::statement::Line;
 use ledger::{
@@ -43,14 +43,28 @@ pub struct Decided {
     pub position: Option<Position>,
 }
 
-/// A point in the write-ahead log of a replicated database. Positions of one timeline are in the
-/// order of time; a failover begins a new timeline.
+/// What is known of the database behind a store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Position {
-    /// The timeline, from 1.
+pub struct Health {
+    /// Whether what takes changes answers.
+    pub primary_answers: bool,
+    /// Whether there are replicas to read from.
+    pub has_replicas: bool,
+    /// The nearest replica that answers.
+    pub replica: Option<Replica>,
+}
+
+/// A replica, or the primary where it is the nearest to read from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Replica {
+    /// `false`: it is the primary.
+    pub is_standby: bool,
+    /// The timeline it is on, or an earlier one if it does not say.
     pub timeline: u32,
-    /// The log sequence number in bytes.
-    pub lsn: u64,
+    /// How far it is behind where the primary was last seen.
+    pub lag_bytes: Option<u64>,
+    /// How old what it shows is at most; `None` when that cannot be proved.
+    pub lag_ms: Option<u64>,
 }
 
 /// An operation as the books hold it.

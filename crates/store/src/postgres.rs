@@ -1,7 +1,8 @@
 //! PostgreSQL: the twin of the embedded database for servers on many machines.
 //!
 //! Postings go out in groups, each one call and one round trip, several on the way at once (see
-//! [`writer`]). Every other change is one statement; reads go to a reader if there is one.
+//! [`writer`]). Every other change is one statement. What is only shown may be read from a copy
+//! that is near, if the server was told of one ([`near`]); everything else is the primary's.
 //! Connections that fail are never repaired: the whole pool is dropped and made anew.
 
 pub(crate) mod accounts;
@@ -14,9 +15,12 @@ pub(crate) mod factors;
 pub(crate) mod house;
 pub(crate) mod logs;
 mod migration;
+mod near;
 pub(crate) mod operations;
 mod pool;
+mod position;
 mod posting;
+mod proofs;
 mod row;
 pub(crate) mod sealing;
 pub(crate) mod sessions;
@@ -30,13 +34,17 @@ mod writer;
 pub(crate) use migration::migrate;
 pub(crate) use url::ServerUrl;
 
+use std::sync::Arc;
+
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
 use crate::error::Error;
-use crate::model::Outcome;
+use crate::model::{Health, Outcome};
+use crate::postgres::near::Near;
 use crate::postgres::pool::Pool;
 use crate::postgres::writer::Writer;
+use crate::visit::Visit;
 
 /// The connections a server keeps for reads and single changes: with those for postings, the share
 /// of one of four servers in PostgreSQL's usual hundred. From the other coast, where each look-up
@@ -45,40 +53,104 @@ const CONNECTIONS_MAX: usize = 8;
 
 type Params<'a> = &'a [&'a (dyn ToSql + Sync)];
 
-/// The primary, and the writer that posts to it.
-#[derive(Debug)]
+/// The database as one visit sees it. Cheap to clone.
+#[derive(Debug, Clone)]
 pub(crate) struct Database {
+    parts: Arc<Parts>,
+    visit: Option<Arc<Visit>>,
+    /// Whether a copy may be read.
+    is_near: bool,
+}
+
+/// The primary, the writer that posts to it, and the copies.
+#[derive(Debug)]
+struct Parts {
     primary: Pool,
     writer: Writer,
+    near: Option<Near>,
 }
 
 impl Database {
-    /// Connects when first needed; must be called where tasks can be started.
-    pub(crate) fn start(url: &ServerUrl) -> Result<Self, Error> {
+    /// Connects when first needed, and watches the copies if there are any; must be called where
+    /// tasks can be started.
+    pub(crate) fn start(url: &ServerUrl, copies: Option<&ServerUrl>) -> Result<Self, Error> {
         let runtime = tokio::runtime::Handle::try_current().map_err(|source| {
             Error::Unavailable { reason: "no runtime to post from", source: Some(Box::new(source)) }
         })?;
-        Ok(Self {
+        let parts = Parts {
             primary: Pool::try_new(url, CONNECTIONS_MAX)?,
             writer: Writer::start(&runtime, Pool::try_new(url, writer::FLIGHTS_MAX)?),
-        })
+            near: copies.map(|copies| Near::start(url, copies)).transpose()?,
+        };
+        Ok(Self { parts: Arc::new(parts), visit: None, is_near: false })
+    }
+
+    /// The same database for a visit; `is_near`: copies may be read.
+    pub(crate) fn on(&self, visit: Option<&Arc<Visit>>, is_near: bool) -> Self {
+        Self { parts: Arc::clone(&self.parts), visit: visit.cloned(), is_near }
     }
 
     pub(crate) async fn post(&self, operation: ledger::Operation) -> Result<Outcome, Error> {
-        self.writer.post(operation).await
+        let outcome = self.parts.writer.post(operation).await?;
+        if let (Some(visit), Outcome::Decided(decided)) = (&self.visit, &outcome) {
+            visit.note_change(decided.position);
+        }
+        Ok(outcome)
     }
 
-    /// Asks; a connection that turns out to be broken is replaced once.
+    pub(crate) async fn health(&self) -> Health {
+        match &self.parts.near {
+            Some(near) => near.health(),
+            None => Health {
+                primary_answers: self.parts.primary.read("select 1", &[]).await.is_ok(),
+                has_replicas: false,
+                replica: None,
+            },
+        }
+    }
+
+    /// Waits until no copy that is believed takes an ended session for live.
+    pub(crate) async fn settle(&self) {
+        if self.parts.near.is_some() {
+            tokio::time::sleep(proofs::SETTLED_AFTER).await;
+        }
+    }
+
+    /// Asks a copy if it may, else the primary, where a connection that turns out to be broken is
+    /// replaced once.
     async fn read(&self, sql: &'static str, params: Params<'_>) -> Result<Vec<Row>, Error> {
-        self.primary.read(sql, params).await
+        if let Some((near, visit)) = self.copies()
+            && let Some(rows) = near.books(visit, sql, params).await
+        {
+            return Ok(rows);
+        }
+        if let Some(visit) = &self.visit {
+            visit.stay_at_primary();
+        }
+        self.parts.primary.read(sql, params).await
+    }
+
+    /// The same for rows that say who is signed in.
+    async fn read_session(&self, sql: &'static str, params: Params<'_>) -> Result<Vec<Row>, Error> {
+        if let Some((near, visit)) = self.copies()
+            && let Some(rows) = near.session(visit, sql, params).await
+        {
+            return Ok(rows);
+        }
+        self.parts.primary.read(sql, params).await
+    }
+
+    fn copies(&self) -> Option<(&Near, &Visit)> {
+        let visit = self.visit.as_deref().filter(|visit| self.is_near && !visit.is_at_primary());
+        self.parts.near.as_ref().zip(visit)
     }
 
     /// Runs one statement that changes rows, which is a transaction of its own.
     async fn write(&self, sql: &'static str, params: Params<'_>) -> Result<Vec<Row>, Error> {
-        self.primary.write(sql, params).await
+        let (rows, position) = self.parts.primary.write(sql, params).await?;
+        if let Some(visit) = &self.visit {
+            visit.note_change(position);
+        }
+        Ok(rows)
     }
-}
-
-pub(crate) async fn ping(db: &Database) -> Result<(), Error> {
-    db.read("select 1", &[]).await.map(|_| ())
 }

@@ -14,7 +14,7 @@ use ledger::{
 
 use crate::error::Error;
 use crate::model::{
-    AccountLog, AccountView, Booked, Customer, CustomerLog, Entry, Extract, HouseBalance,
+    AccountLog, AccountView, Booked, Customer, CustomerLog, Entry, Extract, Health, HouseBalance,
     OperationFilter, OperationView, Outcome, Page, Period, TransferView,
 };
 use crate::postgres;
@@ -22,12 +22,16 @@ use crate::sqlite::{self, Readers, Writer};
 use crate::ssn;
 use crate::url::{DatabaseUrl, Place};
 use crate::vault::Vault;
+use crate::visit::Visit;
 
 /// The books. Cheap to clone; all clones share one writer and a few readers.
 #[derive(Debug, Clone)]
 pub struct Store {
     engine: Arc<Engine>,
     vault: Option<Arc<Vault>>,
+    visit: Option<Arc<Visit>>,
+    /// Whether what is read may come from a replica.
+    is_near: bool,
 }
 
 /// The two databases; each has the same modules with the same functions.
@@ -43,14 +47,18 @@ struct Embedded {
     readers: Readers,
 }
 
-/// Calls a function that only reads, on either database.
+/// Calls a function that only reads, on either database; on a replica if the store is [`Store::near`]
+/// and one will do.
 macro_rules! read {
     ($store:expr, $module:ident::$function:ident($($argument:expr),*)) => {
         match &*$store.engine {
             Engine::Sqlite(db) => {
                 db.readers.read(move |db| sqlite::$module::$function(db $(, $argument)*)).await
             }
-            Engine::Postgres(db) => postgres::$module::$function(db $(, $argument)*).await,
+            Engine::Postgres(db) => {
+                let db = db.on($store.visit.as_ref(), $store.is_near);
+                postgres::$module::$function(&db $(, $argument)*).await
+            }
         }
     };
 }
@@ -62,7 +70,10 @@ macro_rules! write {
             Engine::Sqlite(db) => {
                 db.writer.write(move |db| sqlite::$module::$function(db $(, $argument)*)).await
             }
-            Engine::Postgres(db) => postgres::$module::$function(db $(, $argument)*).await,
+            Engine::Postgres(db) => {
+                let db = db.on($store.visit.as_ref(), false);
+                postgres::$module::$function(&db $(, $argument)*).await
+            }
         }
     };
 }
@@ -95,14 +106,50 @@ impl Store {
     /// # Errors
     /// [`Error::Unavailable`] if it cannot be opened.
     pub fn open(url: &DatabaseUrl) -> Result<Self, Error> {
-        let engine = match &url.0 {
-            Place::File(path) => Engine::Sqlite(Embedded {
+        Self::open_with_replicas(url, None)
+    }
+
+    /// The same with replicas of a PostgreSQL database that are near, the nearest first; they are
+    /// watched from now on.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] if it cannot be opened, or if this is no database with replicas.
+    pub fn open_with_replicas(
+        url: &DatabaseUrl,
+        replicas: Option<&DatabaseUrl>,
+    ) -> Result<Self, Error> {
+        let no_replicas =
+            Error::Unavailable { reason: "only PostgreSQL has replicas to read", source: None };
+        let engine = match (&url.0, replicas.map(|replicas| &replicas.0)) {
+            (Place::File(path), None) => Engine::Sqlite(Embedded {
                 writer: Writer::start(path)?,
                 readers: Readers::start(path)?,
             }),
-            Place::Server(server) => Engine::Postgres(postgres::Database::start(server)?),
+            (Place::Server(server), None) => {
+                Engine::Postgres(postgres::Database::start(server, None)?)
+            }
+            (Place::Server(server), Some(Place::Server(replicas))) => {
+                Engine::Postgres(postgres::Database::start(server, Some(replicas))?)
+            }
+            (Place::File(_), Some(_)) | (Place::Server(_), Some(Place::File(_))) => {
+                return Err(no_replicas);
+            }
         };
-        Ok(Self { engine: Arc::new(engine), vault: None })
+        Ok(Self { engine: Arc::new(engine), vault: None, visit: None, is_near: false })
+    }
+
+    /// The same store for one visit: what is changed is noted on it, everything is read from the
+    /// primary.
+    #[must_use]
+    pub fn on(&self, visit: &Arc<Visit>) -> Self {
+        Self { visit: Some(Arc::clone(visit)), is_near: false, ..self.clone() }
+    }
+
+    /// The same store for one visit, where what is read may come from a replica that holds what the
+    /// visit's session wrote. For what people look at, never for what decides.
+    #[must_use]
+    pub fn near(&self, visit: &Arc<Visit>) -> Self {
+        Self { visit: Some(Arc::clone(visit)), is_near: true, ..self.clone() }
     }
 
     /// The same store with the bank's data keys.
@@ -131,7 +178,7 @@ impl Store {
     pub async fn post(&self, operation: Operation) -> Result<Outcome, Error> {
         match &*self.engine {
             Engine::Sqlite(db) => db.writer.post(operation).await,
-            Engine::Postgres(db) => db.post(operation).await,
+            Engine::Postgres(db) => db.on(self.visit.as_ref(), false).post(operation).await,
         }
     }
 
@@ -366,14 +413,24 @@ impl Store {
         write!(self, house::roll_up())
     }
 
-    /// Asks the database for a trivial read: whether it can be reached.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`].
-    pub async fn ping(&self) -> Result<(), Error> {
+    /// What can be reached. Asks the database, or tells what its watches have found lately.
+    pub async fn health(&self) -> Health {
         match &*self.engine {
-            Engine::Sqlite(db) => db.readers.read(sqlite::ping).await,
-            Engine::Postgres(db) => postgres::ping(db).await,
+            Engine::Sqlite(db) => Health {
+                primary_answers: db.readers.read(sqlite::ping).await.is_ok(),
+                has_replicas: false,
+                replica: None,
+            },
+            Engine::Postgres(db) => db.health().await,
+        }
+    }
+
+    /// Waits, after somebody was shut out, until no server lets them in any more on the word of a
+    /// replica.
+    async fn settle_if(&self, is_shut_out: bool) {
+        match &*self.engine {
+            Engine::Postgres(db) if is_shut_out => db.settle().await,
+            Engine::Postgres(_) | Engine::Sqlite(_) => {}
         }
     }
 }

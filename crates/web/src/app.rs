@@ -14,6 +14,7 @@ use crate::meters::Meters;
 use crate::password::Passwords;
 use crate::route::table;
 use crate::statements::Turns;
+use crate::touches::Touches;
 use crate::{dispatch, openapi};
 
 /// What all requests of a server share.
@@ -24,6 +25,7 @@ pub(crate) struct Server {
     pub(crate) name: Arc<str>,
     pub(crate) passwords: Passwords,
     pub(crate) meters: Meters,
+    pub(crate) touches: Touches,
     pub(crate) openapi: Bytes,
     /// Whose turn it is to have a statement rendered.
     pub(crate) turns: Turns,
@@ -48,6 +50,7 @@ impl Server {
             config,
             passwords: Passwords::start(),
             meters: Meters::new(table().len()),
+            touches: Touches::default(),
             openapi: openapi::document(),
             turns: Turns::new(),
             draining: AtomicBool::new(false),

@@ -1,11 +1,14 @@
 //! One request as its handler sees it: allowed, read whole, with the caller known.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::HeaderMap;
 use http::header::{ACCEPT, CONTENT_TYPE};
 use http::uri::Uri;
 use ledger::{AccountNumber, Actor, CustomerNumber, IdempotencyKey, Refusal};
 use serde::Deserialize;
+use store::{Store, Visit};
 
 use crate::api::body;
 use crate::app::Shared;
@@ -17,6 +20,12 @@ use crate::session::Caller;
 /// A request past the access rule.
 pub(crate) struct Call {
     pub(crate) server: Shared,
+    /// What this request reads and writes.
+    pub(crate) visit: Arc<Visit>,
+    /// The books as the primary has them: for changes, and for what decides.
+    pub(crate) store: Store,
+    /// The books as a copy near here may have them: for what is shown.
+    pub(crate) books: Store,
     pub(crate) route: &'static Route,
     pub(crate) uri: Uri,
     pub(crate) headers: HeaderMap,

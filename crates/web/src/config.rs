@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use ledger::receipt::Durability;
+
 use crate::receipts::Receipts;
 
 /// The settings of one server.
@@ -30,6 +32,8 @@ pub struct Config {
     pub administrators_need_second_factor: bool,
     /// With what postings are attested; without it answers carry no receipts.
     pub receipts: Option<Arc<Receipts>>,
+    /// What a commit has reached when the database acknowledges it.
+    pub durability: Durability,
 }
 
 impl Default for Config {
@@ -45,6 +49,7 @@ impl Default for Config {
             session_life: Duration::from_secs(12 * 60 * 60),
             administrators_need_second_factor: false,
             receipts: None,
+            durability: Durability::Machine,
         }
     }
 }

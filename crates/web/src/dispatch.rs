@@ -5,6 +5,7 @@
 //! here or in `problem`, once.
 
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::body::HttpBody as _;
@@ -17,19 +18,22 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue};
 use http_body_util::{BodyExt as _, Limited};
 use ledger::Actor;
-use store::AuditEvent;
+use store::{AuditEvent, Purpose, Store, UnixMs, Visit, now_ms};
 
+use crate::api::answer::Time;
 use crate::app::{Server, Shared};
 use crate::call::Call;
 use crate::problem::{Kind, Problem};
 use crate::route::{Access, Handled, Route, is_api_path};
 use crate::session::Caller;
-use crate::{origin, pages, peer, second_factor, session, unknown};
+use crate::{origin, pages, peer, position, second_factor, session, unknown};
 
 /// A body must arrive within this; 8 MiB at 1 MiB/s.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 /// After this a client is told that the outcome is unknown; balancers wait longer.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
+/// What is older is shown with its time.
+const STALE_AFTER_MS: i64 = 1_000;
 
 /// Answers a request of a route.
 pub(crate) async fn run(
@@ -47,7 +51,10 @@ pub(crate) async fn run(
         path: parts.uri.path().into(),
         query: parts.uri.query().map(Into::into),
     };
-    let work = AssertUnwindSafe(answer(&server, route, parts, body)).catch_unwind();
+    let headers = parts.headers.clone();
+    let purpose = if asked.reads { Purpose::Looks } else { Purpose::Changes };
+    let visit = Arc::new(Visit::new(purpose, position::read(&server.config, &headers)));
+    let work = AssertUnwindSafe(answer(&server, route, &visit, parts, body)).catch_unwind();
     let handled = match tokio::time::timeout(ANSWER_TIMEOUT, work).await {
         Ok(Ok(handled)) => handled,
         Ok(Err(_)) => {
@@ -65,6 +72,7 @@ pub(crate) async fn run(
         Err(problem) if route.is_api() => problem.document(),
         Err(problem) => pages::error::answer(&server, &problem, &asked),
     };
+    mark(&server, &visit, &headers, &mut response);
     protect(&server, &mut response);
     let (status, took) = (response.status().as_u16(), started.elapsed());
     server.meters.end(index, status, took);
@@ -85,17 +93,22 @@ pub(crate) struct Asked {
 async fn answer(
     server: &Shared,
     route: &'static Route,
+    visit: &Arc<Visit>,
     parts: Parts,
     body: axum::body::Body,
 ) -> Handled {
     let address = peer::client(&parts.headers, &parts.extensions, server.config.proxy_hops);
-    let caller = allow(server, route, &parts, &address).await?;
+    let books = server.store.near(visit);
+    let caller = allow(server, route, &books, &parts, &address).await?;
     let actor = caller.as_ref().map(|caller| caller.actor(&server.name));
     let body = read(body, route.body_bytes_max).await?;
     let Parts { uri, headers, .. } = parts;
     let (key, kept) = (headers.get("idempotency-key").cloned(), body.clone());
     let call = Call {
         server: Shared::clone(server),
+        visit: Arc::clone(visit),
+        store: server.store.on(visit),
+        books,
         route,
         uri,
         headers,
@@ -122,6 +135,7 @@ async fn answer(
 async fn allow(
     server: &Server,
     route: &Route,
+    books: &Store,
     parts: &Parts,
     address: &str,
 ) -> Result<Option<Caller>, Problem> {
@@ -134,7 +148,7 @@ async fn allow(
         Access::Operator => return Err(Kind::NotFound.into()),
         Access::SignedIn | Access::Roles(_) => {}
     }
-    let caller = session::identify(&server.store, &server.config, headers).await?;
+    let caller = session::identify(server, books, headers).await?;
     let caller = caller.ok_or(Kind::NotSignedIn)?;
     let denial = if !route.access().allows(caller.role()) {
         Some(("access.role", Kind::RoleMissing))
@@ -166,6 +180,24 @@ async fn deny(server: &Server, route: &Route, actor: &Actor, action: &'static st
     if let Err(error) = server.store.record(event).await {
         tracing::error!(%error, "a denial could not be recorded");
     }
+}
+
+/// Tells the client how far the books are after its change, and when what it sees was so if that
+/// is a while ago.
+fn mark(server: &Server, visit: &Visit, asked: &HeaderMap, response: &mut Response) {
+    if let Some(position) = visit.wrote() {
+        position::give(&server.config, asked, response.headers_mut(), position);
+    }
+    if let Some(as_of) = stale_as_of(visit)
+        && let Ok(value) = HeaderValue::try_from(Time(as_of).to_string())
+    {
+        response.headers_mut().insert(position::AS_OF, value);
+    }
+}
+
+/// When what a visit was shown was so, if that is more than a second ago.
+pub(crate) fn stale_as_of(visit: &Visit) -> Option<UnixMs> {
+    visit.as_of().filter(|as_of| now_ms().saturating_sub(*as_of) > STALE_AFTER_MS)
 }
 
 async fn read(body: axum::body::Body, bytes_max: usize) -> Result<Bytes, Problem> {

@@ -20,6 +20,7 @@ mod origin;
 mod pages;
 mod password;
 mod peer;
+mod position;
 mod problem;
 mod receipts;
 mod route;
@@ -29,6 +30,7 @@ mod session;
 mod sign_in;
 mod statements;
 mod totp;
+mod touches;
 mod unknown;
 
 pub use app::app;

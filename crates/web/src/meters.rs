@@ -199,6 +199,14 @@ fn recorder() -> &'static PrometheusHandle {
 
 fn describe_store() {
     metrics::describe_counter!(
+        "ballast_store_near_reads_total",
+        "Reads that a replica near this server answered."
+    );
+    metrics::describe_counter!(
+        "ballast_store_near_misses_total",
+        "Reads that no replica near this server could answer, so the primary was asked."
+    );
+    metrics::describe_counter!(
         "ballast_store_postings_failed_total",
         "Postings that the database failed, each after a try of its own."
     );

@@ -11,7 +11,7 @@ use axum::response::Response;
 use bytes::Bytes;
 use http::HeaderValue;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use ledger::receipt::{Durability, Effect, KeyError, Receipt, Signer, SigningKeys};
+use ledger::receipt::{Effect, KeyError, Position, Receipt, Signer, SigningKeys};
 use ledger::{IdempotencyKey, OperationId};
 use store::{Booked, Decided, UnixMs};
 use utoipa::ToSchema;
@@ -31,16 +31,15 @@ pub(crate) static ROUTES: &[Route] =
 pub struct Receipts {
     signer: Signer,
     public: Bytes,
-    durability: Durability,
 }
 
 impl Receipts {
-    /// Receipts signed with the first of these keys, for commits of this durability.
+    /// Receipts signed with the first of these keys.
     ///
     /// # Errors
     /// [`KeyError`].
-    pub fn try_new(keys: &SigningKeys, durability: Durability) -> Result<Self, KeyError> {
-        Ok(Self { signer: keys.signer()?, public: keys.to_public_json().into(), durability })
+    pub fn try_new(keys: &SigningKeys) -> Result<Self, KeyError> {
+        Ok(Self { signer: keys.signer()?, public: keys.to_public_json().into() })
     }
 }
 
@@ -58,12 +57,14 @@ pub(crate) fn of_decided(
     decided: &Decided,
     effect: Option<Effect>,
 ) -> Option<String> {
-    sign(server, decided.operation, key, decided.booked_at, effect)
+    // The stored answer of an earlier call was committed further up in the log.
+    let position = decided.position.filter(|_| !decided.replayed);
+    sign(server, decided.operation, key, decided.booked_at, effect, position)
 }
 
 /// The receipt of an operation that was read from the books.
 pub(crate) fn of_booked(server: &Server, booked: &Booked) -> Option<String> {
-    sign(server, booked.operation, booked.key.clone(), booked.booked_at, booked.effect())
+    sign(server, booked.operation, booked.key.clone(), booked.booked_at, booked.effect(), None)
 }
 
 fn sign(
@@ -72,6 +73,7 @@ fn sign(
     key: IdempotencyKey,
     booked_at_ms: UnixMs,
     effect: Option<Effect>,
+    position: Option<Position>,
 ) -> Option<String> {
     let receipts = server.config.receipts.as_deref()?;
     Some(receipts.signer.sign(&Receipt {
@@ -80,8 +82,8 @@ fn sign(
         effect: effect?,
         booked_at_ms,
         server: server.config.name.as_str().into(),
-        durability: receipts.durability,
-        position: None,
+        durability: server.config.durability,
+        position,
     }))
 }
 

@@ -65,7 +65,7 @@ pub(crate) async fn spend(
     factor: &Factor,
     typed: &str,
 ) -> Result<bool, Problem> {
-    let store = &call.server.store;
+    let store = &call.store;
     let secret = store.factor_secret(user, factor)?;
     if let Some(step) = totp::matching_step(&secret, typed, now_ms()) {
         return Ok(store.accept_step(user.clone(), step).await?);

@@ -1,8 +1,22 @@
 //! Sessions: secrets, cookies, who is calling, and the token in forms.
 //!
 //! Guarantees: the secret is 32 random bytes and only its SHA-256 is stored, so the database
-//! gives nobody a session; every request asks the database, so a session is dead everywhere the
-//! moment it ends (I8). Browser sessions end after a while without work, programs' do not.
+//! gives nobody a session; every request asks the database. Browser sessions end after a while
+//! without work, programs' do not.
+//!
+//! A session that has ended is dead on every server when its end is answered (I8). With one
+//! database that is so at once. With replicas near the servers, a server takes a replica's word that
+//! a session is live only if it can prove that what the replica shows is at most one second old:
+//! it asks the primary four times a second where it is, and a replica that has reached an answer
+//! shows everything that was acknowledged before the question. Whoever ends a session, disables a
+//! member of staff or changes a role or password is answered a second after the commit, so no server
+//! lets the session in after the answer. This needs clocks that run at about the same speed, and
+//! nothing of what they show. That a session does not exist is never a replica's word.
+//!
+//! The exception: a server that cannot reach the primary goes on showing pages, and changes nothing,
+//! for two minutes. While there is no primary nobody can end a session either; but while a region is
+//! cut off from a primary that goes on elsewhere, a session that was ended there can still look
+//! around in the cut-off region for that long.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,6 +32,7 @@ use store::{Session, SessionKind, SessionOrigin, Store, TokenHash, now_ms};
 use subtle::ConstantTimeEq as _;
 
 use crate::app::Server;
+use crate::call::Call;
 use crate::config::Config;
 use crate::problem::Problem;
 
@@ -76,12 +91,14 @@ impl Caller {
     }
 }
 
-/// Who is calling, if anybody; a bearer token goes before a cookie.
+/// Who is calling, if anybody; a bearer token goes before a cookie. `books` are those of the visit,
+/// which a copy near here may answer.
 pub(crate) async fn identify(
-    store: &Store,
-    config: &Config,
+    server: &Server,
+    books: &Store,
     headers: &HeaderMap,
 ) -> Result<Option<Caller>, Problem> {
+    let config = &server.config;
     let (secret, by_cookie) = match headers.get(AUTHORIZATION) {
         Some(value) => (bearer(value), false),
         None => (cookie(headers, cookie_name(config)), true),
@@ -89,14 +106,14 @@ pub(crate) async fn identify(
     let Some(secret) = secret.filter(|secret| secret.len() == TOKEN_LENGTH) else {
         return Ok(None);
     };
-    let Some(session) = store.session(hash(secret)).await? else { return Ok(None) };
+    let Some(session) = books.session(hash(secret)).await? else { return Ok(None) };
     let idle_ms = now_ms().saturating_sub(session.seen_at);
     if session.kind == SessionKind::Browser {
         if idle_ms >= milliseconds(config.idle) {
             return Ok(None);
         }
         if idle_ms >= TOUCH_MS {
-            store.touch_session(session.id, now_ms()).await?;
+            server.touches.note(&server.store, session.id);
         }
     }
     Ok(Some(Caller { session, by_cookie, secret: secret.into() }))
@@ -104,15 +121,15 @@ pub(crate) async fn identify(
 
 /// Starts a session; gives the secret and when it ends.
 pub(crate) async fn start(
-    server: &Server,
+    call: &Call,
     user: UserId,
     kind: SessionKind,
     origin: SessionOrigin,
 ) -> Result<(String, i64), Problem> {
     let (token, token_hash) = new_token();
-    let expires_at = now_ms().saturating_add(milliseconds(server.config.session_life));
+    let expires_at = now_ms().saturating_add(milliseconds(call.server.config.session_life));
     let session = store::NewSession { token_hash, user, kind, expires_at, origin };
-    server.store.create_session(session).await?;
+    call.store.create_session(session).await?;
     Ok((token, expires_at))
 }
 
@@ -149,7 +166,7 @@ fn bearer(value: &HeaderValue) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
-fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+pub(crate) fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers
         .get_all(COOKIE)
         .iter()

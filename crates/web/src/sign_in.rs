@@ -31,7 +31,7 @@ pub(crate) async fn check_password(
     user: &str,
     password: &str,
 ) -> Result<Staff, Problem> {
-    let store = &call.server.store;
+    let store = &call.store;
     let name: String = user.trim().chars().take(64).collect();
     pass_gate(call, &name).await?;
     let parsed = UserId::parse(&name);
@@ -62,7 +62,7 @@ pub(crate) async fn check_code(
     factor: &Factor,
     typed: &str,
 ) -> Result<(), Problem> {
-    let (store, name) = (&call.server.store, staff.user.to_string());
+    let (store, name) = (&call.store, staff.user.to_string());
     pass_gate(call, &name).await?;
     if second_factor::spend(call, &staff.user, factor, typed).await? {
         return Ok(());
@@ -78,11 +78,11 @@ pub(crate) async fn finish(
     staff: Staff,
     kind: SessionKind,
 ) -> Result<SignedIn, Problem> {
-    let (server, user) = (&call.server, staff.user.clone());
+    let user = staff.user.clone();
     // Both wait for the writer; asked together they share its turn.
     let (started, cleared) = tokio::join!(
-        session::start(server, user, kind, origin(call, &staff)),
-        server.store.record_sign_in(staff.user.to_string(), call.address.clone(), true),
+        session::start(call, user, kind, origin(call, &staff)),
+        call.store.record_sign_in(staff.user.to_string(), call.address.clone(), true),
     );
     cleared?;
     let (token, expires_at) = started?;
@@ -91,7 +91,7 @@ pub(crate) async fn finish(
 
 /// Whether this name may be tried now from this address.
 pub(crate) async fn pass_gate(call: &Call, name: &str) -> Result<(), Problem> {
-    let gate = call.server.store.sign_in_gate(name.to_owned(), call.address.clone()).await?;
+    let gate = call.store.sign_in_gate(name.to_owned(), call.address.clone()).await?;
     let SignInGate::LockedForMs(wait_ms) = gate else { return Ok(()) };
     note_locked(call).await?;
     let seconds = wait_ms.saturating_add(999).checked_div(1_000).unwrap_or(1);
@@ -117,7 +117,7 @@ async fn note_locked(call: &Call) -> Result<(), Problem> {
     let due = now.saturating_sub(before) >= LOCKED_NOTED_EVERY_MS;
     if due && last.compare_exchange(before, now, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
         let row = denial(call, None, "sign-in.locked", String::new());
-        call.server.store.record(row).await?;
+        call.store.record(row).await?;
     }
     Ok(())
 }

@@ -5,6 +5,7 @@
 //!
 //! Deliberately not here: what must hold whatever the topology (`rules`).
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use fleet::data_folder::DataFolder;
@@ -100,6 +101,7 @@ fn names(
     let options = PlanOptions {
         data_folder: DataFolder::at(Path::new("."))?,
         database: String::new(),
+        database_readers: BTreeMap::new(),
         executable: PathBuf::new(),
         ports: Ports::AsWritten,
         tls: None,

@@ -32,10 +32,14 @@ struct ServerConfig {
     zone: String,
     listen: SocketAddr,
     database: String,
+    /// Replicas near this server, nearest first: what is only shown is read there.
+    #[serde(default)]
+    database_reader: Option<String>,
     /// Holds the password of the database's user; without it PGPASSWORD does.
     #[serde(default)]
     database_password_file: Option<PathBuf>,
-    /// What a commit has reached when the database acknowledges it: `machine`, `zone` or `region`.
+    /// What a commit has reached when the database acknowledges it: `machine`, `zone`, `region`, or
+    /// `server` when only its administrator knows, which is what a PostgreSQL of one's own has.
     #[serde(default)]
     durability: Option<String>,
     drain_seconds: u64,
@@ -60,18 +64,14 @@ pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
     if config.exit_with_parent {
         process::exit_with_parent();
     }
+    let receipts = receipts(config.receipt_keys.as_deref())?;
+    let mut store = open(&config).await?;
     let durability = match &config.durability {
         Some(word) => Durability::parse(word).with_context(|| format!("durability: {word}"))?,
         // An embedded commit is durable on this machine and nowhere else.
-        None => Durability::Machine,
+        None if config.database.starts_with("sqlite:") => Durability::Machine,
+        None => Durability::Server,
     };
-    let receipts = receipts(config.receipt_keys.as_deref(), durability)?;
-    let url = match &config.database_password_file {
-        Some(file) => database::signed_in(&config.database, file)?,
-        None => database::with_password(DatabaseUrl::parse(&config.database)?),
-    };
-    store::migrate(&url).await.with_context(|| url.to_string())?;
-    let mut store = Store::open(&url).with_context(|| url.to_string())?;
     if let Some(path) = &config.data_keys {
         store = store.with_vault(data_keys::read(path)?);
     }
@@ -97,18 +97,28 @@ pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
         administrators_need_second_factor: config.administrators_need_second_factor,
         drain: Duration::from_secs(config.drain_seconds),
         receipts,
+        durability,
         ..web::Config::default()
     };
     web::serve(listener, store, config, shutdown).await?;
     Ok(ExitCode::SUCCESS)
 }
 
+/// The books, at this program's version.
+async fn open(config: &ServerConfig) -> anyhow::Result<Store> {
+    let signed_in = |url: &str| match &config.database_password_file {
+        Some(file) => database::signed_in(url, file),
+        None => Ok(database::with_password(DatabaseUrl::parse(url)?)),
+    };
+    let url = signed_in(&config.database)?;
+    let near = config.database_reader.as_deref().map(signed_in).transpose()?;
+    store::migrate(&url).await.with_context(|| url.to_string())?;
+    Store::open_with_replicas(&url, near.as_ref()).with_context(|| url.to_string())
+}
+
 /// What signs receipts.
-fn receipts(
-    keys: Option<&Path>,
-    durability: Durability,
-) -> anyhow::Result<Option<Arc<web::Receipts>>> {
+fn receipts(keys: Option<&Path>) -> anyhow::Result<Option<Arc<web::Receipts>>> {
     let Some(path) = keys else { return Ok(None) };
     let keys = receipt_keys::read(path)?;
-    Ok(Some(Arc::new(web::Receipts::try_new(&keys, durability)?)))
+    Ok(Some(Arc::new(web::Receipts::try_new(&keys)?)))
 }

@@ -2,6 +2,7 @@
 //!
 //! Guarantees: starts nothing and needs nothing that runs.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -105,6 +106,7 @@ fn show(args: &ShowArgs) -> anyhow::Result<ExitCode> {
     let options = PlanOptions {
         data_folder: DataFolder::at(Path::new(data_folder::DEFAULT))?,
         database: String::new(),
+        database_readers: BTreeMap::new(),
         executable: PathBuf::new(),
         ports: Ports::AsWritten,
         tls: None,

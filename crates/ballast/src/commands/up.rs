@@ -10,11 +10,12 @@
 mod detached;
 mod report;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use fleet::cluster::access::Access;
 use fleet::cluster::{Cluster, ClusterOptions, Durability, Programs, programs};
 use fleet::data_folder::{self, DataFolder};
@@ -54,6 +55,11 @@ pub(crate) struct UpArgs {
     /// etcd, in every zone, started here
     #[arg(long, value_name = "URL")]
     pub(crate) database: Option<String>,
+
+    /// Replicas that the servers of a region read, nearest first, when the database is your own:
+    /// REGION=postgres://…, once for each region; without REGION= for all
+    #[arg(long, value_name = "[REGION=]URL", requires = "database")]
+    pub(crate) database_reader: Vec<String>,
 
     /// What runs where [default: ./topology.json when present, else the one built in]
     #[arg(long, value_name = "FILE")]
@@ -202,10 +208,38 @@ fn plan(args: &UpArgs) -> anyhow::Result<Plan> {
     };
     let executable = std::env::current_exe().context("could not find this program")?;
     let tls = args.tls_self_signed.then(|| tls_files(&data_folder));
-    let options = PlanOptions { data_folder, database, executable, ports, tls };
-    let plan = Plan::try_new(&topology, &options)?;
     let is_cluster = args.database.as_deref() == Some(CLUSTER);
+    if is_cluster && !args.database_reader.is_empty() {
+        bail!("`--database cluster` has readers of its own: leave --database-reader out");
+    }
+    let database_readers = readers(args, &topology)?;
+    let options = PlanOptions { data_folder, database, database_readers, executable, ports, tls };
+    let plan = Plan::try_new(&topology, &options)?;
     if is_cluster { with_cluster(args, &topology, plan) } else { Ok(plan) }
+}
+
+/// The readers of each region.
+fn readers(args: &UpArgs, topology: &Topology) -> anyhow::Result<BTreeMap<String, String>> {
+    let keys = || topology.regions.iter().map(|region| region.key.as_str());
+    let mut readers = BTreeMap::new();
+    for given in &args.database_reader {
+        let own = given.split_once('=').filter(|(before, _)| !before.contains(':'));
+        let (regions, url) = match own {
+            Some((region, url)) if keys().any(|key| key == region) => (vec![region], url),
+            Some((region, _)) => bail!(
+                "--database-reader: there is no region `{region}`; there are {}",
+                keys().collect::<Vec<_>>().join(", ")
+            ),
+            None => (keys().collect(), given.as_str()),
+        };
+        database::from_argument(url).context("--database-reader")?;
+        for region in regions {
+            if readers.insert(region.to_owned(), url.to_owned()).is_some() {
+                bail!("--database-reader: region {region} is given twice");
+            }
+        }
+    }
+    Ok(readers)
 }
 
 fn with_cluster(args: &UpArgs, topology: &Topology, plan: Plan) -> anyhow::Result<Plan> {

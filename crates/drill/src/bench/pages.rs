@@ -118,7 +118,10 @@ async fn visit(mut client: Client, visit: Visit, due: Instant, counts: bool) -> 
     let took = due.elapsed();
     let (bytes, failure) = match answer {
         Ok(answer) if answer.status == visit.expect => (answer.body.len(), None),
-        Ok(answer) => (0, Some(format!("{} {}", answer.status.as_u16(), KINDS[visit.kind].name))),
+        Ok(answer) => {
+            let page = KINDS.get(visit.kind).map_or("", |kind| kind.name);
+            (0, Some(format!("{} {page}", answer.status.as_u16())))
+        }
         Err(error) => (0, Some(error.reason().to_owned())),
     };
     (client, Sample { kind: visit.kind, counts, took, bytes, failure })

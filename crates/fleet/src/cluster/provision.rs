@@ -73,6 +73,9 @@ fn script(secrets: &Secrets) -> String {
     let owner = login(OWNER_ROLE, &secrets.migration);
     let server = login(SERVER_ROLE, &secrets.application);
     let rights = made(RIGHTS_ROLE, "nologin");
-    let member = format!("grant {RIGHTS_ROLE} to {SERVER_ROLE};\n");
+    // With it a copy tells servers which timeline it receives; without, minutes after a failover.
+    let member = format!(
+        "grant {RIGHTS_ROLE} to {SERVER_ROLE};\ngrant pg_read_all_stats to {SERVER_ROLE};\n"
+    );
     format!("{quiet}{owner}{server}{rights}{member}{database}")
 }

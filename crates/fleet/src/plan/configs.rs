@@ -41,7 +41,7 @@ pub(super) fn server(
     options: &PlanOptions,
     process: &PlannedProcess,
 ) -> Value {
-    json!({
+    let mut config = json!({
         "name": process.name,
         "region": process.region,
         "zone": process.zone,
@@ -53,7 +53,14 @@ pub(super) fn server(
         // Browsers send such cookies over TLS only.
         "secure_cookies": options.tls.is_some(),
         "exit_with_parent": true,
-    })
+    });
+    let region = process.region.as_deref().unwrap_or_default();
+    if let (Some(near), Some(fields)) =
+        (options.database_readers.get(region), config.as_object_mut())
+    {
+        fields.insert("database_reader".to_owned(), json!(near));
+    }
+    config
 }
 
 pub(super) fn balancer(

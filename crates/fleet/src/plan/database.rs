@@ -63,9 +63,12 @@ impl Plan {
         let access = cluster.access(self.home_region().unwrap_or_default());
         for server in self.processes.iter_mut().filter(|it| it.role == Role::Server) {
             let region = server.region.clone().unwrap_or_default();
+            let zone = server.zone.clone().unwrap_or_default();
             if let Some(fields) = server.config.as_object_mut() {
                 let url = cluster.server_url(&server.name, &region);
                 fields.insert("database".to_owned(), json!(url));
+                let near = cluster.server_reader_url(&server.name, &region, &zone);
+                fields.insert("database_reader".to_owned(), json!(near));
                 let file = "database_password_file".to_owned();
                 fields.insert(file, json!(access.password_file));
                 let durability = cluster.options.durability;

@@ -1,5 +1,6 @@
 //! A deployment of fake children in a folder and on ports of its own.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -38,6 +39,7 @@ impl Site {
         let options = PlanOptions {
             data_folder: DataFolder::at(data).unwrap(),
             database: "sqlite:none".to_owned(),
+            database_readers: BTreeMap::new(),
             executable: fake_child(),
             ports: Ports::These(ports.clone()),
             tls: None,

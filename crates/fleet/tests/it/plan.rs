@@ -1,5 +1,7 @@
 //! Plans: names, addresses and configuration files.
 
+use std::collections::BTreeMap;
+
 use fleet::data_folder::DataFolder;
 use fleet::plan::{Plan, PlanError, PlanOptions, Ports};
 use fleet::topology::{BUILT_IN, Topology};
@@ -9,6 +11,7 @@ fn plan(ports: Ports) -> Result<Plan, PlanError> {
     let options = PlanOptions {
         data_folder: DataFolder::at("/data".as_ref()).unwrap(),
         database: "sqlite:/data/bank.db".to_owned(),
+        database_readers: BTreeMap::new(),
         executable: "/bin/ballast".into(),
         ports,
         tls: None,

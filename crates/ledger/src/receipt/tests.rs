@@ -99,7 +99,7 @@ fn effect() -> impl Strategy<Value = Effect> {
 fn receipt() -> impl Strategy<Value = Receipt> {
     let position = proptest::option::of((any::<u32>(), any::<u64>()));
     let words = ("[!-~]{1,128}", "[ -~]{1,40}");
-    (1..1_i64 << 52, words, effect(), any::<i64>(), 0..3_usize, position).prop_map(
+    (1..1_i64 << 52, words, effect(), any::<i64>(), 0..Durability::ALL.len(), position).prop_map(
         |(operation, (key, server), effect, booked_at_ms, which, position)| Receipt {
             operation: OperationId::new(operation),
             key: IdempotencyKey::parse(&key).unwrap(),

@@ -61,7 +61,7 @@ pub(crate) async fn balances(db: &Database) -> Result<Vec<HouseBalance>, Error> 
 
 /// All on one connection: after a failover the numbers of the old primary mean nothing.
 pub(crate) async fn roll_up(db: &Database) -> Result<(), Error> {
-    let mut lease = db.primary.lease().await?;
+    let mut lease = db.parts.primary.lease().await?;
     let client = &mut lease.connection.client;
     let last: i64 = client.query_one_scalar(LAST, &[]).await.map_err(classify)?;
     let next_transaction: i64 =

@@ -1,4 +1,4 @@
-//! A bounded set of connections to the primary.
+//! A bounded set of connections to one database: the primary, or a copy of it.
 //!
 //! Guarantees: never more connections than the bound and never more callers waiting than the
 //! bound; a connection whose call did not end well is closed, never reused; after one broken
@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use ledger::receipt::Position;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_postgres::Row;
 use tokio_postgres::error::SqlState;
@@ -17,6 +18,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::error::Error;
 use crate::postgres::connection::Connection;
+use crate::postgres::position::{self, OF_PRIMARY};
 use crate::postgres::url::ServerUrl;
 use crate::postgres::{Params, tls};
 
@@ -126,14 +128,19 @@ impl Pool {
         }
     }
 
-    /// Never asks twice: what became of a lost call is unknown.
+    /// Never asks twice: what became of a lost call is unknown. Gives the rows, and where the
+    /// database is after them if that is known.
     pub(crate) async fn write(
         &self,
         sql: &'static str,
         params: Params<'_>,
-    ) -> Result<Vec<Row>, Error> {
-        match tokio::time::timeout(CALL_TIMEOUT, self.call(sql, params)).await {
-            Ok(result) => result.map_err(|failed| match failed {
+    ) -> Result<(Vec<Row>, Option<Position>), Error> {
+        match tokio::time::timeout(CALL_TIMEOUT, self.change(sql, params)).await {
+            Ok(Ok(Changed { is_replicated: false, .. })) => {
+                Err(Error::Unknown { source: Box::new(NotReplicated) })
+            }
+            Ok(Ok(Changed { rows, position, .. })) => Ok((rows, position)),
+            Ok(Err(failed)) => Err(match failed {
                 Failed::NotSent(error) => error,
                 Failed::Refused(source) => classify(source),
                 Failed::Lost(source) => Error::Unknown { source: Box::new(source) },
@@ -142,6 +149,64 @@ impl Pool {
                 self.give_up_idle();
                 Err(Error::Unknown { source: Box::new(source) })
             }
+        }
+    }
+
+    /// Asks once, without a time limit of its own.
+    pub(crate) async fn ask(&self, sql: &'static str) -> Result<Vec<Row>, Failed> {
+        self.call(sql, &[]).await
+    }
+
+    /// Asks one question and behind it, without waiting, another; the first has one row. No time
+    /// limit of its own.
+    pub(crate) async fn ask_after(
+        &self,
+        first: &'static str,
+        sql: &'static str,
+        params: Params<'_>,
+    ) -> Result<(Row, Vec<Row>), Failed> {
+        let mut lease = self.lease().await.map_err(Failed::NotSent)?;
+        let asked = async {
+            let first = lease.connection.statement(first).await?;
+            let statement = lease.connection.statement(sql).await?;
+            let client = &lease.connection.client;
+            tokio::try_join!(client.query_one(&first, &[]), client.query(&statement, params))
+        };
+        match asked.await {
+            Ok(answers) => {
+                lease.give_back();
+                Ok(answers)
+            }
+            Err(error) => Err(lease.failed(error)),
+        }
+    }
+
+    async fn change(&self, sql: &'static str, params: Params<'_>) -> Result<Changed, Failed> {
+        let mut lease = self.lease().await.map_err(Failed::NotSent)?;
+        let statements = async {
+            let statement = lease.connection.statement(sql).await?;
+            Ok((statement, lease.connection.statement(OF_PRIMARY).await?))
+        };
+        let (statement, whereabouts) = match statements.await {
+            Ok(statements) => statements,
+            Err(error) => {
+                return Err(match lease.failed(error) {
+                    Failed::Lost(source) => Failed::NotSent(classify(source)),
+                    failed => failed,
+                });
+            }
+        };
+        let client = &lease.connection.client;
+        let (rows, position) =
+            tokio::join!(client.query(&statement, params), client.query_one(&whereabouts, &[]));
+        match rows {
+            Ok(rows) => {
+                let is_replicated = !lease.connection.is_doubtful();
+                lease.give_back();
+                let position = position.ok().as_ref().and_then(position::read);
+                Ok(Changed { rows, position, is_replicated })
+            }
+            Err(error) => Err(lease.failed(error)),
         }
     }
 
@@ -160,6 +225,18 @@ impl Pool {
         }
     }
 }
+
+/// What a change gave.
+struct Changed {
+    rows: Vec<Row>,
+    position: Option<Position>,
+    is_replicated: bool,
+}
+
+/// The commit stands on the primary and on none of the standbys that it should be on.
+#[derive(Debug, thiserror::Error)]
+#[error("the commit was not replicated")]
+pub(crate) struct NotReplicated;
 
 /// Why a call has no answer.
 pub(crate) enum Failed {

@@ -1,27 +1,26 @@
 //! The posting of a group: one call and one round trip, whatever its size.
 //!
 //! Phases, locks in order and isolation: see `migrations/postgres/0001_posting.sql`, and
-//! `0005_reversals.sql` for the function as it is now. The position
-//! of the commit is asked for behind the call without waiting for it, so it costs no round trip;
-//! it is read after the commit and therefore never before it.
+//! `0005_reversals.sql` for the function as it is now. The position of the commit is asked for
+//! behind the call (`position`).
 
 use std::collections::HashMap;
 
 use ledger::house::House;
+use ledger::receipt::Position;
 use ledger::{AccountNumber, Amount, Answer, Leg, Operation, OperationId, Reach, Request};
 use tokio_postgres::Row;
 
 use crate::clock::now_ms;
 use crate::error::Error;
-use crate::model::{Decided, Outcome, Position};
-use crate::postgres::pool::{Failed, Pool};
+use crate::model::{Decided, Outcome};
+use crate::postgres::pool::{Failed, NotReplicated, Pool};
+use crate::postgres::position::{self, OF_PRIMARY};
 use crate::postgres::row::{damaged, get};
 
 const POST_GROUP: &str = "select r_key, r_fingerprint, r_id, r_booked_at, r_known, r_answer \
      from post_group($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, \
      $18, $19, $20, $21, $22)";
-const POSITION: &str = "select ('x' || left(pg_walfile_name(lsn), 8))::bit(32)::bigint, \
-     (lsn - '0/0')::bigint from pg_current_wal_insert_lsn() as lsn";
 
 /// Why a group has no outcome.
 pub(crate) enum PostFailed {
@@ -33,11 +32,6 @@ pub(crate) enum PostFailed {
     Unknown(Box<dyn std::error::Error + Send + Sync>),
 }
 
-/// The commit stands on the primary and on none of the standbys that it should be on.
-#[derive(Debug, thiserror::Error)]
-#[error("the commit was not replicated")]
-struct NotReplicated;
-
 /// Posts a group once; the outcomes are in the order of the operations.
 pub(crate) async fn post_group(
     pool: &Pool,
@@ -47,9 +41,9 @@ pub(crate) async fn post_group(
     let mut lease = pool.lease().await.map_err(PostFailed::NotSent)?;
     let statements = async {
         let post = lease.connection.statement(POST_GROUP).await?;
-        Ok((post, lease.connection.statement(POSITION).await?))
+        Ok((post, lease.connection.statement(OF_PRIMARY).await?))
     };
-    let (post, position) = match statements.await {
+    let (post, whereabouts) = match statements.await {
         Ok(statements) => statements,
         Err(error) => {
             return Err(match lease.failed(error) {
@@ -64,7 +58,7 @@ pub(crate) async fn post_group(
     let params = group.params(&now);
     let client = &lease.connection.client;
     let (rows, position) =
-        tokio::join!(client.query(&post, &params), client.query_one(&position, &[]));
+        tokio::join!(client.query(&post, &params), client.query_one(&whereabouts, &[]));
     let rows = match rows {
         Ok(rows) if lease.connection.is_doubtful() => {
             lease.give_up_all();
@@ -81,14 +75,8 @@ pub(crate) async fn post_group(
         }
     };
     lease.give_back();
-    let position = position.ok().as_ref().and_then(read_position);
+    let position = position.ok().as_ref().and_then(position::read);
     outcomes(operations, &rows, position).map_err(|error| PostFailed::Unknown(Box::new(error)))
-}
-
-fn read_position(row: &Row) -> Option<Position> {
-    let timeline = u32::try_from(row.try_get::<_, i64>(0).ok()?).ok()?;
-    let lsn = u64::try_from(row.try_get::<_, i64>(1).ok()?).ok()?;
-    Some(Position { timeline, lsn })
 }
 
 /// The first operation of each key takes its row's outcome, those behind it a replay of that.

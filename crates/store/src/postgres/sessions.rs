@@ -28,7 +28,8 @@ const FIND: &str = "select s.id, s.user_id, t.name, t.role, s.kind, s.expires_at
          where f.user_id = s.user_id and f.confirmed_at is not null) \
      from sessions s join staff t on t.user_id = s.user_id \
      where s.token_hash = $1 and s.ended_at is null and s.expires_at > $2 and not t.disabled";
-const TOUCH: &str = "update sessions set seen_at = greatest(seen_at, $2) where id = $1";
+const TOUCH: &str =
+    "update sessions set seen_at = greatest(seen_at, $2) where id = any ($1::bigint[])";
 const END_OWN: &str = "with gone as (update sessions set ended_at = $3 \
          where id = $1 and user_id = $2 and ended_at is null returning id), \
      noted as (insert into audit_events (at, user_id, session, server, action, subject, result) \
@@ -61,12 +62,12 @@ pub(crate) async fn create(db: &Database, session: &NewSession) -> Result<i64, E
 }
 
 pub(crate) async fn find(db: &Database, token_hash: &TokenHash) -> Result<Option<Session>, Error> {
-    let rows = db.read(FIND, &[&token_hash.as_slice(), &now_ms()]).await?;
+    let rows = db.read_session(FIND, &[&token_hash.as_slice(), &now_ms()]).await?;
     rows.first().map(session).transpose()
 }
 
-pub(crate) async fn touch(db: &Database, id: i64, now: UnixMs) -> Result<(), Error> {
-    db.write(TOUCH, &[&id, &now]).await.map(|_| ())
+pub(crate) async fn touch(db: &Database, ids: &[i64], now: UnixMs) -> Result<(), Error> {
+    db.write(TOUCH, &[&ids, &now]).await.map(|_| ())
 }
 
 /// Ends one session of its owner's, with the audit row; `false` if it is not theirs or not live.

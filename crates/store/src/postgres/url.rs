@@ -90,6 +90,21 @@ impl ServerUrl {
         url
     }
 
+    /// The same address under another name in `pg_stat_activity`.
+    pub(crate) fn with_application_name(&self, name: &str) -> Self {
+        let mut url = self.clone();
+        for config in &mut url.configs {
+            config.application_name(name);
+        }
+        url
+    }
+
+    /// An address for each of its hosts.
+    pub(crate) fn each_host(&self) -> Vec<Self> {
+        let only = |config: &Config| Self { configs: vec![config.clone()], ..self.clone() };
+        self.configs.iter().map(only).collect()
+    }
+
     /// One for each host: each is given its own time, or one that hangs would hide the others.
     pub(crate) fn configs(&self) -> &[Config] {
         &self.configs

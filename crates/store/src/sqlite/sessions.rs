@@ -73,8 +73,8 @@ pub(crate) fn find(db: &Connection, token_hash: &TokenHash) -> Result<Option<Ses
         .map_err(classify)
 }
 
-pub(crate) fn touch(db: &Connection, id: i64, now: UnixMs) -> Result<(), Error> {
-    execute(db, TOUCH, params![id, now])
+pub(crate) fn touch(db: &Connection, ids: &[i64], now: UnixMs) -> Result<(), Error> {
+    ids.iter().try_for_each(|id| execute(db, TOUCH, params![id, now]))
 }
 
 /// Ends one session of its owner's, with the audit row; `false` if it is not theirs or not live.

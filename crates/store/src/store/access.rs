@@ -51,7 +51,9 @@ impl Store {
         change: StaffChange,
     ) -> Result<StaffChanged, Error> {
         let actor = actor.clone();
-        write!(self, staff::change(Some(&actor), &user, &change))
+        let changed = write!(self, staff::change(Some(&actor), &user, &change))?;
+        self.settle_if(changed == StaffChanged::Done).await;
+        Ok(changed)
     }
 
     /// Does what an operator asks at the command line, with the audit row; never
@@ -64,7 +66,9 @@ impl Store {
         user: UserId,
         change: StaffChange,
     ) -> Result<StaffChanged, Error> {
-        write!(self, staff::change(None, &user, &change))
+        let changed = write!(self, staff::change(None, &user, &change))?;
+        self.settle_if(changed == StaffChanged::Done).await;
+        Ok(changed)
     }
 
     /// Sets the password that a user chose, ends their sessions in browsers (the asking one too)
@@ -74,7 +78,9 @@ impl Store {
     /// [`Error::Unavailable`].
     pub async fn choose_password(&self, actor: &Actor, hash: String) -> Result<bool, Error> {
         let actor = actor.clone();
-        write!(self, staff::choose_password(&actor, &hash))
+        let chosen = write!(self, staff::choose_password(&actor, &hash))?;
+        self.settle_if(chosen).await;
+        Ok(chosen)
     }
 
     /// A user's second factor, confirmed or not; its secret stays sealed.
@@ -154,7 +160,9 @@ impl Store {
     /// [`Error::Unavailable`].
     pub async fn remove_factor(&self, actor: &Actor) -> Result<bool, Error> {
         let actor = actor.clone();
-        write!(self, factors::remove_own(&actor))
+        let removed = write!(self, factors::remove_own(&actor))?;
+        self.settle_if(removed).await;
+        Ok(removed)
     }
 
     /// Stores a session and its audit row; gives its public number.
@@ -165,7 +173,9 @@ impl Store {
         write!(self, sessions::create(&session))
     }
 
-    /// The live session of a secret's hash: not ended, not expired, its owner not disabled.
+    /// The live session of a secret's hash: not ended, not expired, its owner not disabled. A
+    /// replica is believed that it is live if what it shows is at most a second old, and, by a
+    /// visit that only looks, for two minutes while the primary is away.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -173,12 +183,12 @@ impl Store {
         read!(self, sessions::find(&token_hash))
     }
 
-    /// Notes that a session is at work.
+    /// Notes that sessions are at work.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
-    pub async fn touch_session(&self, id: i64, now: UnixMs) -> Result<(), Error> {
-        write!(self, sessions::touch(id, now))
+    pub async fn touch_sessions(&self, ids: Vec<i64>, now: UnixMs) -> Result<(), Error> {
+        write!(self, sessions::touch(&ids, now))
     }
 
     /// A user's live sessions, newest first, at most [`crate::PAGE_ROWS_MAX`].
@@ -191,13 +201,15 @@ impl Store {
     }
 
     /// Ends a session of the actor's own on every server, with the audit row; `false` if it is not
-    /// theirs or has ended before.
+    /// theirs or has ended before. Answers when no server takes it for live any more.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
     pub async fn end_own_session(&self, actor: &Actor, id: i64) -> Result<bool, Error> {
         let actor = actor.clone();
-        write!(self, sessions::end_own(&actor, id))
+        let ended = write!(self, sessions::end_own(&actor, id))?;
+        self.settle_if(ended).await;
+        Ok(ended)
     }
 
     /// Whether a sign-in of this name from this address may be tried (both as typed or seen).

@@ -1,4 +1,5 @@
-//! A PostgreSQL for the tests of this process: started once, ended with the process, loopback only.
+//! A PostgreSQL for the tests of this process, and replicas of it: started once, ended with the
+//! process, loopback only.
 //!
 //! What `initdb` makes is kept in the target folder and copied for each process, because making it
 //! takes seconds. The server is the child of a shell that waits for the end of its stdin: when the
@@ -38,6 +39,53 @@ pub(crate) async fn database() -> String {
     cluster.url(&name)
 }
 
+/// A replica of the server of [`database`], as asynchronous as PostgreSQL makes them.
+pub(crate) struct Standby {
+    port: u16,
+    _guard: Child,
+}
+
+impl Standby {
+    pub(crate) fn start() -> Self {
+        let cluster = CLUSTER.get_or_init(Cluster::start);
+        let own = tempfile::Builder::new().prefix("ballast-standby-").tempdir().unwrap().keep();
+        give(&own);
+        let data = own.join("data");
+        let copied = unprivileged(
+            Command::new(program("pg_basebackup"))
+                .args(["--host=127.0.0.1", "--username=bank", "--write-recovery-conf"])
+                .args(["--checkpoint=fast", "--no-sync", "--no-manifest"])
+                .args(["--port", &cluster.port.to_string(), "--pgdata"])
+                .arg(&data),
+        )
+        .output()
+        .unwrap();
+        assert!(copied.status.success(), "{}", String::from_utf8_lossy(&copied.stderr));
+        let (port, guard) = start_server(&own, &data);
+        Self { port, _guard: guard }
+    }
+
+    /// The address of the copy of a database.
+    pub(crate) fn url(&self, of: &str) -> String {
+        let name = of.rsplit('/').next().unwrap();
+        format!("postgres://bank@127.0.0.1:{}/{name}", self.port)
+    }
+
+    /// From now on it receives what is committed, and shows none of it.
+    pub(crate) async fn fall_asleep(&self) {
+        self.execute("select pg_wal_replay_pause()").await;
+    }
+
+    pub(crate) async fn wake_up(&self) {
+        self.execute("select pg_wal_replay_resume()").await;
+    }
+
+    async fn execute(&self, sql: &str) {
+        let url = format!("postgres://bank@127.0.0.1:{}/postgres?sslmode=disable", self.port);
+        connect(&url).await.unwrap().batch_execute(sql).await.unwrap();
+    }
+}
+
 /// A plain connection beside the store.
 pub(crate) async fn connect(url: &str) -> Result<tokio_postgres::Client, tokio_postgres::Error> {
     let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls).await?;
@@ -56,36 +104,42 @@ impl Cluster {
         let data = own.join("data");
         let copied = unprivileged(Command::new("cp").arg("-r").args([&template, &data])).status();
         assert!(copied.unwrap().success(), "could not copy {}", template.display());
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let guard = unprivileged(
-            Command::new("sh")
-                .args(["-c", GUARD])
-                .arg(program("postgres"))
-                .arg("-D")
-                .arg(&data)
-                .args(["-p", &port.to_string(), "-c", "listen_addresses=127.0.0.1"])
-                .args(["-c", "unix_socket_directories=", "-c", "shared_buffers=16MB"])
-                .args(["-c", "fsync=off", "-c", "max_connections=200"])
-                .env("LOG", own.join("log"))
-                .env("FOLDER", &own)
-                .stdin(Stdio::piped())
-                .stdout(Stdio::null())
-                .stderr(Stdio::null()),
-        )
-        .spawn()
-        .unwrap();
-        let until = Instant::now() + START_TIMEOUT;
-        while !is_ready(&data) {
-            let log = || std::fs::read_to_string(own.join("log")).unwrap_or_default();
-            assert!(Instant::now() < until, "PostgreSQL did not start: {}", log());
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        let (port, guard) = start_server(&own, &data);
         Self { port, _guard: guard }
     }
 
     pub(crate) fn url(&self, database: &str) -> String {
         format!("postgres://bank@127.0.0.1:{}/{database}?sslmode=disable", self.port)
     }
+}
+
+/// A server on a data folder inside `own`, which goes when the process does.
+fn start_server(own: &Path, data: &Path) -> (u16, Child) {
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let guard = unprivileged(
+        Command::new("sh")
+            .args(["-c", GUARD])
+            .arg(program("postgres"))
+            .arg("-D")
+            .arg(data)
+            .args(["-p", &port.to_string(), "-c", "listen_addresses=127.0.0.1"])
+            .args(["-c", "unix_socket_directories=", "-c", "shared_buffers=16MB"])
+            .args(["-c", "fsync=off", "-c", "max_connections=200"])
+            .env("LOG", own.join("log"))
+            .env("FOLDER", own)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null()),
+    )
+    .spawn()
+    .unwrap();
+    let until = Instant::now() + START_TIMEOUT;
+    while !is_ready(data) {
+        let log = || std::fs::read_to_string(own.join("log")).unwrap_or_default();
+        assert!(Instant::now() < until, "PostgreSQL did not start: {}", log());
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    (port, guard)
 }
 
 /// PostgreSQL writes this line when it takes connections.

@@ -96,7 +96,7 @@ async fn view(call: Call) -> Handled {
 
 /// The account in the path.
 pub(crate) async fn find(call: &Call) -> Result<AccountView, Problem> {
-    let found = call.server.store.account(call.account()?).await?;
+    let found = call.books.account(call.account()?).await?;
     found.ok_or_else(unknown)
 }
 
@@ -111,11 +111,11 @@ async fn list(call: Call) -> Handled {
         Some(text) => {
             let customer = CustomerNumber::parse(text)
                 .map_err(|error| Problem::field("customer", error.to_string()))?;
-            (call.server.store.accounts_of(customer).await?, None)
+            (call.books.accounts_of(customer).await?, None)
         }
         None => {
             let (after, limit) = cursor::page(List::Accounts, &query)?;
-            let page = call.server.store.accounts(after, limit).await?;
+            let page = call.books.accounts(after, limit).await?;
             (page.rows, page.next)
         }
     };
@@ -126,11 +126,11 @@ async fn list(call: Call) -> Handled {
 }
 
 async fn close(call: Call) -> Handled {
-    let view = call.server.store.close_account(&call.actor()?, call.account()?).await?;
+    let view = call.store.close_account(&call.actor()?, call.account()?).await?;
     Ok(json(&AccountOut::new(&view)))
 }
 
 async fn reactivate(call: Call) -> Handled {
-    let view = call.server.store.reactivate_account(&call.actor()?, call.account()?).await?;
+    let view = call.store.reactivate_account(&call.actor()?, call.account()?).await?;
     Ok(json(&AccountOut::new(&view)))
 }

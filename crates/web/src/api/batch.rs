@@ -118,7 +118,7 @@ impl BatchIn<'_> {
 }
 
 async fn post(call: &Call, operation: Operation) -> Result<Decided, Problem> {
-    match call.server.store.post(operation).await? {
+    match call.store.post(operation).await? {
         Outcome::Decided(decided) => Ok(decided),
         Outcome::KeyReused => Err(Kind::KeyReused.into()),
     }

@@ -165,7 +165,7 @@ async fn create(call: Call) -> Handled {
         city: &given.city,
     })
     .map_err(invalid)?;
-    let customer = call.server.store.create_customer(&call.actor()?, customer).await?;
+    let customer = call.store.create_customer(&call.actor()?, customer).await?;
     Ok(with_status(StatusCode::CREATED, &CustomerOut::new(&customer)))
 }
 
@@ -173,7 +173,7 @@ async fn list(call: Call) -> Handled {
     let query = call.query();
     query.only(&["cursor", "limit"])?;
     let (after, limit) = cursor::page(List::Customers, &query)?;
-    let page = call.server.store.customers(after, limit).await?;
+    let page = call.books.customers(after, limit).await?;
     Ok(customers(&page.rows, page.next))
 }
 
@@ -181,7 +181,7 @@ async fn search(call: Call) -> Handled {
     let given: SearchIn<'_> = call.json()?;
     let ssn =
         Ssn::parse(&given.ssn).ok_or_else(|| Problem::field("ssn", "must be exactly 9 digits"))?;
-    let found = call.server.store.customer_by_ssn(ssn).await?;
+    let found = call.books.customer_by_ssn(ssn).await?;
     Ok(customers(found.as_slice(), None))
 }
 
@@ -192,17 +192,17 @@ fn customers(rows: &[store::Customer], next: Option<i64>) -> axum::response::Res
     })
 }
 
-async fn find(call: &Call) -> Result<store::Customer, Problem> {
-    let found = call.server.store.customer(call.customer()?).await?;
+async fn find(call: &Call, books: &store::Store) -> Result<store::Customer, Problem> {
+    let found = books.customer(call.customer()?).await?;
     found.ok_or_else(|| Problem::refused(Refusal::CustomerUnknown, Asked::State))
 }
 
 async fn view(call: Call) -> Handled {
-    Ok(json(&CustomerOut::new(&find(&call).await?)))
+    Ok(json(&CustomerOut::new(&find(&call, &call.books).await?)))
 }
 
 async fn reveal(call: Call) -> Handled {
-    let customer = find(&call).await?;
+    let customer = find(&call, &call.books).await?;
     note_reveal(&call, customer.number).await?;
     Ok(json(&SsnOut { ssn: customer.ssn.reveal() }))
 }
@@ -210,12 +210,13 @@ async fn reveal(call: Call) -> Handled {
 /// Writes down who is about to see a social security number; if it cannot be, nothing is shown.
 pub(crate) async fn note_reveal(call: &Call, number: CustomerNumber) -> Result<(), Problem> {
     let event = AuditEvent::of(&call.actor()?, "customer.ssn.reveal", number.to_string(), "done");
-    Ok(call.server.store.record(event).await?)
+    Ok(call.store.record(event).await?)
 }
 
 async fn update(call: Call) -> Handled {
     let given: DetailsIn<'_> = call.json()?;
-    let now = find(&call).await?;
+    // What is not given stays as it is: as the primary has it.
+    let now = find(&call, &call.store).await?;
     let age = now.details.age.to_string();
     let details = CustomerDetails::parse(
         given.name.as_deref().unwrap_or(&now.details.name),
@@ -223,7 +224,7 @@ async fn update(call: Call) -> Handled {
         given.age.as_ref().map_or(age.as_str(), |age| &age.0),
     )
     .map_err(invalid)?;
-    let customer = call.server.store.update_customer(&call.actor()?, now.number, details).await?;
+    let customer = call.store.update_customer(&call.actor()?, now.number, details).await?;
     Ok(json(&CustomerOut::new(&customer)))
 }
 
@@ -237,6 +238,6 @@ async fn activate(call: Call) -> Handled {
 
 async fn set_status(call: &Call, status: CustomerStatus) -> Handled {
     let (actor, number) = (call.actor()?, call.customer()?);
-    let customer = call.server.store.set_customer_status(&actor, number, status).await?;
+    let customer = call.store.set_customer_status(&actor, number, status).await?;
     Ok(json(&CustomerOut::new(&customer)))
 }

@@ -81,7 +81,7 @@ async fn entries(call: Call) -> Handled {
     let query = call.query();
     query.only(&["cursor", "limit"])?;
     let (before, limit) = cursor::page(List::Entries, &query)?;
-    let page = call.server.store.entries(call.account()?, before, limit).await?;
+    let page = call.books.entries(call.account()?, before, limit).await?;
     let page = page.ok_or_else(unknown)?;
     Ok(json(&EntriesOut {
         entries: page.rows.iter().map(EntryOut::new).collect(),

@@ -95,12 +95,12 @@ impl<'a> AccountLogOut<'a> {
 }
 
 async fn customers(call: Call) -> Handled {
-    let rows = call.server.store.customer_logs(None, LOG_ROWS_MAX).await?;
+    let rows = call.books.customer_logs(None, LOG_ROWS_MAX).await?;
     Ok(json(&rows.iter().map(CustomerLogOut::new).collect::<Vec<_>>()))
 }
 
 async fn accounts(call: Call) -> Handled {
-    let rows = call.server.store.account_logs(None, LOG_ROWS_MAX).await?;
+    let rows = call.books.account_logs(None, LOG_ROWS_MAX).await?;
     Ok(json(&rows.iter().map(AccountLogOut::new).collect::<Vec<_>>()))
 }
 
@@ -108,7 +108,7 @@ async fn customer(call: Call) -> Handled {
     let mut errors = Vec::new();
     let number = call.json::<CustomerLogIn<'_>>()?.cust_id.customer(&mut errors);
     let number = number.ok_or_else(|| Problem::invalid(errors))?;
-    let rows = call.server.store.customer_logs(Some(number), 1).await?;
+    let rows = call.books.customer_logs(Some(number), 1).await?;
     let row = rows.first();
     let row = row.ok_or_else(|| Problem::refused(Refusal::CustomerUnknown, Asked::State))?;
     Ok(json(&CustomerLogOut::new(row)))
@@ -118,7 +118,7 @@ async fn account(call: Call) -> Handled {
     let mut errors = Vec::new();
     let number = call.json::<AccountLogIn<'_>>()?.acc_id.account(|| "acc_id".into(), &mut errors);
     let number = number.ok_or_else(|| Problem::invalid(errors))?;
-    let rows = call.server.store.account_logs(Some(number), 1).await?;
+    let rows = call.books.account_logs(Some(number), 1).await?;
     let row = rows.first();
     let row = row.ok_or_else(|| Problem::refused(Refusal::AccountUnknown, Asked::State))?;
     Ok(json(&AccountLogOut::new(row)))

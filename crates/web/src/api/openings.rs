@@ -144,7 +144,7 @@ async fn open(call: Call) -> Handled {
 
 /// Posts an opening; a refusal is a problem.
 pub(crate) async fn post(call: &Call, operation: Operation) -> Result<Opened, Problem> {
-    let decided = match call.server.store.post(operation).await? {
+    let decided = match call.store.post(operation).await? {
         Outcome::Decided(decided) => decided,
         Outcome::KeyReused => return Err(Kind::KeyReused.into()),
     };

@@ -171,7 +171,7 @@ pub(crate) async fn post(
     operation: Operation,
     asked: Asked,
 ) -> Result<Posted, Problem> {
-    let decided = match call.server.store.post(operation).await? {
+    let decided = match call.store.post(operation).await? {
         Outcome::Decided(decided) => decided,
         Outcome::KeyReused => return Err(Kind::KeyReused.into()),
     };

@@ -81,7 +81,7 @@ pub(crate) const fn reach(role: Role) -> Option<Reach> {
 pub(crate) async fn find(call: &Call) -> Result<TransferView, Problem> {
     let unknown = || Problem::refused(Refusal::TransferUnknown, Asked::State);
     let number = TransferId::parse(call.parameter()).map_err(|_| unknown())?;
-    call.server.store.transfer(number).await?.ok_or_else(unknown)
+    call.store.transfer(number).await?.ok_or_else(unknown)
 }
 
 /// What the reversal of a transfer moves.

@@ -71,7 +71,7 @@ async fn create(call: Call) -> Handled {
         return Err(Problem::invalid(errors));
     }
     let staff = sign_in::check_password(&call, &given.user, &given.password).await?;
-    if let Some(factor) = second_factor::confirmed(&call.server.store, staff.user.clone()).await? {
+    if let Some(factor) = second_factor::confirmed(&call.store, staff.user.clone()).await? {
         let code = given.code.as_deref().filter(|code| !code.is_empty());
         let code = code.ok_or(Kind::CodeMissing)?;
         sign_in::check_code(&call, &staff, &factor, code).await?;
@@ -103,7 +103,7 @@ async fn view(call: Call) -> Handled {
 }
 
 async fn end(call: Call) -> Handled {
-    call.server.store.end_own_session(&call.actor()?, call.caller()?.session.id).await?;
+    call.store.end_own_session(&call.actor()?, call.caller()?.session.id).await?;
     let mut response = nothing();
     if let Some(cookie) = clear_cookie(&call.server.config) {
         response.headers_mut().insert(SET_COOKIE, cookie);

@@ -70,12 +70,12 @@ async fn list(call: Call) -> Handled {
         Some(text) => {
             let number = CustomerNumber::parse(text)
                 .map_err(|error| Problem::field("customer", error.to_string()))?;
-            let rows = call.server.store.accounts_of(number).await?;
+            let rows = call.books.accounts_of(number).await?;
             (format!("Accounts of customer {number}"), rows, None)
         }
         None => {
             let (after, limit) = cursor::screen(List::Accounts, &query)?;
-            let found = call.server.store.accounts(after, limit).await?;
+            let found = call.books.accounts(after, limit).await?;
             let next = found.next.map(|place| {
                 format!("/accounts?limit={limit}&cursor={}", cursor::encode(List::Accounts, place))
             });
@@ -101,7 +101,7 @@ async fn show(call: &Call, status: StatusCode, notice: Option<Notice>) -> Handle
     let query = call.query();
     let done = query.get("done").parse::<i64>().ok();
     let entries = if reads {
-        let found = call.server.store.entries(view.account.number, None, ENTRIES).await?;
+        let found = call.books.entries(view.account.number, None, ENTRIES).await?;
         found.map(|page| page.rows).unwrap_or_default()
     } else {
         Vec::new()
@@ -196,13 +196,13 @@ async fn ask_to_close(call: Call) -> Handled {
 
 async fn close(call: Call) -> Handled {
     form::read(&call)?;
-    let closed = call.server.store.close_account(&call.actor()?, call.account()?).await;
+    let closed = call.store.close_account(&call.actor()?, call.account()?).await;
     after(&call, closed).await
 }
 
 async fn reactivate(call: Call) -> Handled {
     form::read(&call)?;
-    let opened = call.server.store.reactivate_account(&call.actor()?, call.account()?).await;
+    let opened = call.store.reactivate_account(&call.actor()?, call.account()?).await;
     after(&call, opened).await
 }
 

@@ -199,7 +199,7 @@ async fn list(call: Call) -> Handled {
     };
     let (before, limit) = cursor::screen(List::Audit, &query)?;
     let postings = filter.customer.map(|number| format!("/accounts?customer={number}"));
-    let found = call.server.store.audit_events(filter, before, limit).await?;
+    let found = call.books.audit_events(filter, before, limit).await?;
     let filters = filters(&query);
     let next = found.next.map(|place| {
         format!("/audit?{filters}&limit={limit}&cursor={}", cursor::encode(List::Audit, place))
@@ -221,14 +221,14 @@ async fn list(call: Call) -> Handled {
 /// All rows of the filter, newest first, as RFC 4180 has it.
 async fn export(call: Call) -> Handled {
     let query = call.query();
-    let (filter, store) = (filter(&query)?, &call.server.store);
+    let (filter, store) = (filter(&query)?, &call.store);
     // Before the answer: an export that is not on record does not leave.
     let row = AuditEvent::of(&call.actor()?, "audit.export", String::new(), "done");
     store.record(row).await?;
     let mut text = String::from("id,time,user,session,action,subject,result,server,address\r\n");
     let (mut before, mut count) = (None, 0_usize);
     loop {
-        let found = store.audit_events(filter.clone(), before, PAGE_ROWS_MAX).await?;
+        let found = call.books.audit_events(filter.clone(), before, PAGE_ROWS_MAX).await?;
         for row in &found.rows {
             line(&mut text, row);
         }

@@ -80,7 +80,7 @@ async fn start(call: Call) -> Handled {
 async fn asked_account(call: &Call, form: &Fields) -> Result<AccountView, Problem> {
     let number = AccountNumber::parse(form.get("account"))
         .map_err(|error| Problem::field("account", error.to_string()))?;
-    let found = call.server.store.account(number).await?;
+    let found = call.books.account(number).await?;
     let rule = "does not exist; check the number with the customer";
     found.ok_or_else(|| Problem::field("account", rule))
 }
@@ -108,7 +108,7 @@ impl Place {
 /// Whose an account is: what a teller compares with the person at the counter.
 pub(super) async fn holder(call: &Call, view: &AccountView) -> Result<String, Problem> {
     let number = view.account.customer;
-    let found = call.server.store.customer(number).await?;
+    let found = call.books.customer(number).await?;
     Ok(found.map_or_else(
         || number.to_string(),
         |customer| format!("{}, {number}", customer.details.name),

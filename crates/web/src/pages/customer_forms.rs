@@ -77,7 +77,7 @@ async fn create(call: Call) -> Handled {
     });
     let created = match customer.map_err(invalid) {
         Ok(customer) => {
-            let created = call.server.store.create_customer(&call.actor()?, customer).await;
+            let created = call.store.create_customer(&call.actor()?, customer).await;
             created.map_err(Problem::from)
         }
         Err(problem) => Err(problem),
@@ -126,7 +126,7 @@ async fn update(call: Call) -> Handled {
     let details = CustomerDetails::parse(form.get("name"), form.get("address"), form.get("age"));
     let updated = match details.map_err(invalid) {
         Ok(details) => {
-            let updated = call.server.store.update_customer(&call.actor()?, number, details).await;
+            let updated = call.store.update_customer(&call.actor()?, number, details).await;
             updated.map(|_| ()).map_err(Problem::from)
         }
         Err(problem) => Err(problem),

@@ -59,7 +59,7 @@ struct CustomerPage {
 
 async fn list(call: Call) -> Handled {
     let (after, limit) = cursor::screen(List::Customers, &call.query())?;
-    let found = call.server.store.customers(after, limit).await?;
+    let found = call.books.customers(after, limit).await?;
     let rows = found.rows.into_iter().map(|customer| Row {
         number: customer.number.get(),
         refresh: cursor::row_path("/customers", List::Customers, customer.number.get()),
@@ -79,7 +79,7 @@ async fn list(call: Call) -> Handled {
 
 /// The customer in the path.
 pub(super) async fn find(call: &Call) -> Result<store::Customer, Problem> {
-    let found = call.server.store.customer(call.customer()?).await?;
+    let found = call.books.customer(call.customer()?).await?;
     found.ok_or_else(|| Problem::refused(Refusal::CustomerUnknown, Asked::State))
 }
 
@@ -109,7 +109,7 @@ async fn reveal(call: Call) -> Handled {
 
 async fn show(call: &Call, status: StatusCode, notice: Option<Notice>, revealed: bool) -> Handled {
     let customer = find(call).await?;
-    let accounts = call.server.store.accounts_of(customer.number).await?;
+    let accounts = call.books.accounts_of(customer.number).await?;
     let layout = Layout::of(call);
     let ssn = &customer.ssn;
     let ssn = if revealed { ssn.reveal().to_owned() } else { ssn.masked() };
@@ -142,7 +142,7 @@ async fn show(call: &Call, status: StatusCode, notice: Option<Notice>, revealed:
 /// Says what deactivating means before it is done.
 async fn ask_to_deactivate(call: Call) -> Handled {
     let customer = find(&call).await?;
-    let accounts = call.server.store.accounts_of(customer.number).await?;
+    let accounts = call.books.accounts_of(customer.number).await?;
     let open = accounts.iter().filter(|view| view.account.status == AccountStatus::Open).count();
     let layout = Layout::of(&call);
     let path = format!("/customers/{}", customer.number);
@@ -179,7 +179,7 @@ async fn activate(call: Call) -> Handled {
 async fn set_status(call: &Call, status: CustomerStatus) -> Handled {
     form::read(call)?;
     let number = call.customer()?;
-    let changed = call.server.store.set_customer_status(&call.actor()?, number, status).await;
+    let changed = call.store.set_customer_status(&call.actor()?, number, status).await;
     match changed.map_err(Problem::from) {
         Ok(_) => {
             let done = match status {

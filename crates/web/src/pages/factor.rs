@@ -53,7 +53,7 @@ struct CodesPage {
 }
 
 async fn factor(call: &Call) -> Result<Option<Factor>, Problem> {
-    Ok(call.server.store.second_factor(call.caller()?.session.user.clone()).await?)
+    Ok(call.store.second_factor(call.caller()?.session.user.clone()).await?)
 }
 
 async fn view(call: Call) -> Handled {
@@ -140,7 +140,7 @@ async fn begin(call: Call) -> Handled {
 /// Makes a secret that is to be confirmed.
 async fn start(call: &Call, password: &str) -> Result<Factor, Problem> {
     let staff = prove_password(call, password, "factor.enable").await?;
-    let store = &call.server.store;
+    let store = &call.store;
     if !store.begin_factor(staff.user, &totp::new_secret()).await? {
         return Err(Problem::field("current", "is right, but there is a second factor already"));
     }
@@ -149,7 +149,7 @@ async fn start(call: &Call, password: &str) -> Result<Factor, Problem> {
 
 fn show_picture(call: &Call, factor: &Factor, problem: Option<&Problem>) -> Handled {
     let user = &call.caller()?.session.user;
-    let secret = call.server.store.factor_secret(user, factor)?;
+    let secret = call.store.factor_secret(user, factor)?;
     let (picture, size) = totp::picture(user.as_str(), &secret).ok_or(Kind::Internal)?;
     let mut inputs = vec![code_input()];
     fill(&mut inputs, &Fields::default(), problem.map_or(&[], |problem| &problem.errors));
@@ -171,7 +171,7 @@ fn show_picture(call: &Call, factor: &Factor, problem: Option<&Problem>) -> Hand
 
 async fn confirm(call: Call) -> Handled {
     let form = form::read(&call)?;
-    let (store, actor) = (&call.server.store, call.actor()?);
+    let (store, actor) = (&call.store, call.actor()?);
     let begun = factor(&call).await?.filter(|factor| !factor.confirmed);
     let Some(begun) = begun else { return Ok(see_other(PATH)) };
     let secret = store.factor_secret(&actor.user, &begun)?;
@@ -197,7 +197,7 @@ async fn confirm(call: Call) -> Handled {
 
 async fn remove(call: Call) -> Handled {
     let form = form::read(&call)?;
-    let (store, user) = (&call.server.store, call.caller()?.session.user.clone());
+    let (store, user) = (&call.store, call.caller()?.session.user.clone());
     let factor = second_factor::confirmed(store, user.clone()).await?;
     let staff = store.staff(user).await?.ok_or(Kind::NotSignedIn)?;
     let Some(factor) = factor else { return Ok(see_other(PATH)) };

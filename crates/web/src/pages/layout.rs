@@ -1,10 +1,15 @@
 //! What every page shares: who is signed in, which server answered, and notices.
 
+use std::sync::Arc;
+
 use ledger::Role;
+use store::Visit;
 
 use super::assets;
+use super::show::when;
 use crate::app::Server;
 use crate::call::Call;
+use crate::dispatch::stale_as_of;
 use crate::second_factor::is_due;
 use crate::session::Caller;
 
@@ -19,6 +24,7 @@ pub(super) struct Layout {
     pub(super) htmx: &'static str,
     pub(super) script: &'static str,
     pub(super) icon: &'static str,
+    visit: Option<Arc<Visit>>,
 }
 
 /// Who is signed in.
@@ -36,7 +42,11 @@ pub(super) struct Who {
 
 impl Layout {
     pub(super) fn of(call: &Call) -> Self {
-        Self { at: call.uri.path().to_owned(), ..Self::new(&call.server, call.caller.as_ref()) }
+        Self {
+            at: call.uri.path().to_owned(),
+            visit: Some(Arc::clone(&call.visit)),
+            ..Self::new(&call.server, call.caller.as_ref())
+        }
     }
 
     pub(super) fn new(server: &Server, caller: Option<&Caller>) -> Self {
@@ -58,12 +68,18 @@ impl Layout {
             htmx: assets::HTMX.path(),
             script: assets::SCRIPT.path(),
             icon: assets::ICON.path(),
+            visit: None,
         }
     }
 
     /// Whether this is the page that a link of the menu leads to.
     pub(super) fn is_at(&self, path: &str) -> bool {
         self.at == path
+    }
+
+    /// When what the page shows was so, if that is a while ago.
+    pub(super) fn as_of(&self) -> Option<String> {
+        stale_as_of(self.visit.as_deref()?).map(when)
     }
 
     pub(super) fn form_token(&self) -> String {

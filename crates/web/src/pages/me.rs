@@ -75,7 +75,7 @@ impl SessionRow {
 
 async fn view(call: Call) -> Handled {
     let session = &call.caller()?.session;
-    let found = call.server.store.sessions_of(session.user.clone()).await?;
+    let found = call.books.sessions_of(session.user.clone()).await?;
     let sessions = found.into_iter().map(|each| SessionRow::new(each, Some(session.id)));
     let notice = match call.query().get("done") {
         "password" => Some(Notice::good(
@@ -108,7 +108,7 @@ async fn end_session(call: Call) -> Handled {
     let form = form::read(&call)?;
     let id = form.get("session").parse::<i64>().map_err(|_| Kind::NotFound)?;
     // Ended before, or idled out meanwhile: it is as it was asked for.
-    call.server.store.end_own_session(&call.actor()?, id).await?;
+    call.store.end_own_session(&call.actor()?, id).await?;
     Ok(see_other("/me?done=ended"))
 }
 
@@ -184,7 +184,7 @@ async fn choose(call: Call) -> Handled {
 
 /// Changes the password; gives the secret of the session that takes this one's place.
 async fn change(call: &Call, form: &Fields) -> Result<String, Problem> {
-    let (store, session) = (&call.server.store, &call.caller()?.session);
+    let (store, session) = (&call.store, &call.caller()?.session);
     let (current, new) = (form.exact("current"), form.exact("new"));
     let mut errors = Vec::new();
     if let Some(rule) = check_chosen_password(new, &session.user, &session.name) {
@@ -205,7 +205,7 @@ async fn change(call: &Call, form: &Fields) -> Result<String, Problem> {
     }
     let staff = Staff { password_generated: false, ..staff };
     let origin = origin(call, &staff);
-    let (token, _) = session::start(&call.server, staff.user, SessionKind::Browser, origin).await?;
+    let (token, _) = session::start(call, staff.user, SessionKind::Browser, origin).await?;
     Ok(token)
 }
 
@@ -215,7 +215,7 @@ pub(super) async fn prove_password(
     typed: &str,
     action: &'static str,
 ) -> Result<Staff, Problem> {
-    let (store, session) = (&call.server.store, &call.caller()?.session);
+    let (store, session) = (&call.store, &call.caller()?.session);
     let name = session.user.to_string();
     pass_gate(call, &name).await?;
     let staff = store.staff(session.user.clone()).await?.ok_or(Kind::NotSignedIn)?;

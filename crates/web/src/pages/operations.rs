@@ -138,7 +138,7 @@ async fn list(call: Call) -> Handled {
         }
     };
     let (before, limit) = cursor::page(List::Operations, &query)?;
-    let found = call.server.store.operations(filter, before, limit).await?;
+    let found = call.books.operations(filter, before, limit).await?;
     let given = FILTERS.into_iter().map(|name| (name, query.get(name)));
     let given = given.filter(|(_, value)| !value.is_empty());
     let filters = form_urlencoded::Serializer::new(String::new()).extend_pairs(given).finish();

@@ -39,7 +39,7 @@ async fn view(call: Call) -> Handled {
     let query = call.query();
     let operation = OperationId::parse(query.get("operation"))
         .map_err(|error| Problem::field("operation", error.to_string()))?;
-    let booked = call.server.store.booked_operation(operation).await?;
+    let booked = call.books.booked_operation(operation).await?;
     let booked = booked.filter(|booked| concerns(booked, account)).ok_or(Kind::NotFound)?;
     let effect = booked.effect().ok_or(Kind::NotFound)?;
     let layout = Layout::of(&call);

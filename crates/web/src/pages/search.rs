@@ -53,7 +53,7 @@ async fn find(call: Call) -> Handled {
     let form = form::read(&call)?;
     let typed = form.get("what");
     let customers = Access::CUSTOMERS.allows(call.caller()?.role());
-    let store = &call.server.store;
+    let store = &call.books;
     let part = typed.chars().count() >= PART_LENGTH_MIN && typed.chars().any(char::is_alphabetic);
     if part {
         return find_by_name(&call, &form, typed, customers).await;
@@ -85,7 +85,7 @@ async fn find_by_name(call: &Call, form: &Fields, part: &str, customers: bool) -
         "" => None,
         text => Some(cursor::decode(List::Customers, text)?),
     };
-    let found = call.server.store.customers_named(part.to_owned(), after, ROWS).await?;
+    let found = call.books.customers_named(part.to_owned(), after, ROWS).await?;
     let mut rows = found.rows.iter().map(|customer| Row {
         number: customer.number.get(),
         path: customer_path(customer.number.get(), customers),
@@ -123,7 +123,7 @@ async fn find_by_ssn(call: Call) -> Handled {
     let typed = form.get("ssn");
     let (status, error) = match Ssn::parse(typed) {
         None => (StatusCode::BAD_REQUEST, "Social security number must be exactly 9 digits."),
-        Some(ssn) => match call.server.store.customer_by_ssn(ssn).await? {
+        Some(ssn) => match call.books.customer_by_ssn(ssn).await? {
             Some(customer) => return Ok(see_other(&format!("/customers/{}", customer.number))),
             None => (StatusCode::NOT_FOUND, "No customer has this social security number."),
         },

@@ -57,7 +57,7 @@ pub(super) fn safe(next: &str) -> &str {
 async fn form(call: Call) -> Handled {
     let query = call.query();
     let next = safe(query.get("next"));
-    if identify(&call.server.store, &call.server.config, &call.headers).await?.is_some() {
+    if identify(&call.server, &call.books, &call.headers).await?.is_some() {
         return Ok(see_other(next));
     }
     show(&call, &query, None)
@@ -123,7 +123,7 @@ async fn submit(call: Call) -> Handled {
         Ok(staff) => staff,
         Err(problem) => return show(&call, &form, Some(&problem)),
     };
-    let store = &call.server.store;
+    let store = &call.store;
     if second_factor::confirmed(store, staff.user.clone()).await?.is_some() {
         let note = second_factor::note(store, &staff)?;
         return show_code(&call, note, form.get("next"), None);
@@ -159,7 +159,7 @@ fn show_code(call: &Call, note: String, next: &str, problem: Option<&Problem>) -
 
 async fn submit_code(call: Call) -> Handled {
     let form = call.form();
-    let (note, next, store) = (form.get("note"), form.get("next"), &call.server.store);
+    let (note, next, store) = (form.get("note"), form.get("next"), &call.store);
     let Some(staff) = second_factor::read_note(store, note).await? else {
         let late = Problem::new(Kind::NoteStale);
         return show(&call, &Fields::default(), Some(&late));
@@ -186,7 +186,7 @@ async fn finish(call: &Call, staff: Staff, next: &str) -> Handled {
 
 async fn sign_out(call: Call) -> Handled {
     form::read(&call)?;
-    call.server.store.end_own_session(&call.actor()?, call.caller()?.session.id).await?;
+    call.store.end_own_session(&call.actor()?, call.caller()?.session.id).await?;
     let mut response = see_other("/sign-in");
     if let Some(cookie) = clear_cookie(&call.server.config) {
         response.headers_mut().insert(SET_COOKIE, cookie);

@@ -72,7 +72,7 @@ struct MemberPage {
 }
 
 async fn list(call: Call) -> Handled {
-    let rows = call.server.store.staff_list().await?;
+    let rows = call.books.staff_list().await?;
     page(StatusCode::OK, &StaffPage { layout: Layout::of(&call), notice: None, rows })
 }
 
@@ -153,7 +153,7 @@ fn member(call: &Call) -> Result<UserId, Problem> {
 }
 
 async fn show(call: &Call, user: UserId, password: Option<String>) -> Handled {
-    let store = &call.server.store;
+    let store = &call.books;
     let staff = store.staff(user.clone()).await?.ok_or(Kind::NotFound)?;
     let factor = second_factor::confirmed(store, user.clone()).await?.is_some();
     let sessions = store.sessions_of(user).await?;
@@ -257,10 +257,10 @@ async fn change_staff(
     change: StaffChange,
 ) -> Result<StaffChanged, Problem> {
     let (actor, action, subject) = (call.actor()?, change.action(), user.to_string());
-    let changed = call.server.store.change_staff(&actor, user, change).await?;
+    let changed = call.store.change_staff(&actor, user, change).await?;
     if changed == StaffChanged::NotAllowed {
         let denial = AuditEvent::of(&actor, action, subject, "denied");
-        call.server.store.record(denial).await?;
+        call.store.record(denial).await?;
     }
     Ok(changed)
 }

@@ -77,7 +77,7 @@ async fn own_operations(call: &Call, today: Day) -> Result<Vec<OperationView>, P
         from: Some(today.begins_at_ms()),
         until: None,
     };
-    Ok(call.server.store.operations(filter, None, PAGE_ROWS_MAX).await?.rows)
+    Ok(call.books.operations(filter, None, PAGE_ROWS_MAX).await?.rows)
 }
 
 async fn of_counter(call: &Call, today: Day) -> Result<Vec<Part>, Problem> {
@@ -108,7 +108,7 @@ async fn of_counter(call: &Call, today: Day) -> Result<Vec<Part>, Problem> {
 
 /// What the bank could not say when it was asked, and what the books say now.
 async fn not_known(call: &Call, today: Day) -> Result<Part, Problem> {
-    let store = &call.server.store;
+    let store = &call.books;
     let user = &call.caller()?.session.user;
     let mut own = store.latest_events(unknown::ACTION, LOG_ROWS).await?;
     own.retain(|row| row.user.as_ref() == Some(user) && Day::of(row.at) == today);
@@ -184,8 +184,8 @@ pub(super) fn refusal_of(answer: &Answer) -> Option<Refusal> {
 
 async fn of_executive(call: &Call, today: Day) -> Result<Vec<Part>, Problem> {
     let is_today = |at: UnixMs| Day::of(at) == today;
-    let customers = call.server.store.customer_logs(None, LOG_ROWS).await?;
-    let accounts = call.server.store.account_logs(None, LOG_ROWS).await?;
+    let customers = call.books.customer_logs(None, LOG_ROWS).await?;
+    let accounts = call.books.account_logs(None, LOG_ROWS).await?;
     let customers = customers
         .into_iter()
         .filter(|row| is_today(row.at))
@@ -220,7 +220,7 @@ async fn latest(
         let mut rows = Vec::new();
         for &action in actions {
             let limit = u32::try_from(ROWS).unwrap_or(u32::MAX);
-            rows.extend(call.server.store.latest_events(action, limit).await?);
+            rows.extend(call.books.latest_events(action, limit).await?);
         }
         rows.sort_unstable_by_key(|row| std::cmp::Reverse(row.id));
         let rows = rows.into_iter().take(ROWS).map(|row| {
@@ -256,7 +256,7 @@ async fn of_auditor(call: &Call) -> Result<Vec<Part>, Problem> {
 }
 
 async fn of_administrator(call: &Call) -> Result<Vec<Part>, Problem> {
-    let store = &call.server.store;
+    let store = &call.books;
     let staff = store.staff_list().await?;
     let users = staff.iter().map(|each| each.user.clone()).collect();
     let locked = store.locked_users(users).await?;

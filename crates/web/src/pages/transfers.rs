@@ -96,7 +96,7 @@ async fn side(
             return Ok(None);
         }
     };
-    let found = call.server.store.account(number).await?;
+    let found = call.books.account(number).await?;
     if found.is_none() {
         errors.push(FieldError::new(field, "does not exist; check the number with the customer"));
     }

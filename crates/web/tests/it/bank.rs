@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use http::{HeaderMap, Method, Request, StatusCode};
-use ledger::receipt::{Durability, SigningKeys};
+use ledger::receipt::SigningKeys;
 use ledger::{Role, UserId};
 use serde_json::{Value, json};
 use store::{
@@ -26,7 +26,8 @@ pub(crate) struct Bank {
     pub(crate) auditor: String,
     pub(crate) administrator: String,
     keys: Arc<Vault>,
-    folder: tempfile::TempDir,
+    url: DatabaseUrl,
+    _folder: Option<tempfile::TempDir>,
 }
 
 /// The keys of the test's bank.
@@ -35,7 +36,7 @@ pub(crate) fn signing_keys() -> SigningKeys {
 }
 
 pub(crate) fn config(name: &str) -> Config {
-    let receipts = Receipts::try_new(&signing_keys(), Durability::Machine).unwrap();
+    let receipts = Receipts::try_new(&signing_keys()).unwrap();
     let receipts = Some(Arc::new(receipts));
     Config { name: name.into(), receipts, ..Config::default() }
 }
@@ -131,9 +132,14 @@ impl Bank {
     pub(crate) async fn open() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let url = DatabaseUrl::file(folder.path().join("bank.db"));
-        store::migrate(&url).await.unwrap();
+        Self { _folder: Some(folder), ..Self::at(&url).await }
+    }
+
+    /// In an empty database.
+    pub(crate) async fn at(url: &DatabaseUrl) -> Self {
+        store::migrate(url).await.unwrap();
         let keys = Arc::new(Vault::parse(Vault::generate().unwrap().as_bytes()).unwrap());
-        let store = Store::open(&url).unwrap().with_vault(Arc::clone(&keys));
+        let store = Store::open(url).unwrap().with_vault(Arc::clone(&keys));
         let mut tokens = Vec::new();
         for (number, role) in Role::ALL.into_iter().enumerate() {
             let user = UserId::parse(&format!("C0000000{}", number + 1)).unwrap();
@@ -157,7 +163,18 @@ impl Bank {
         }
         let [executive, cashier, teller, auditor, administrator] = tokens.try_into().unwrap();
         let app = app(store.clone(), config("server"));
-        Self { store, app, executive, cashier, teller, auditor, administrator, keys, folder }
+        Self {
+            store,
+            app,
+            executive,
+            cashier,
+            teller,
+            auditor,
+            administrator,
+            keys,
+            url: url.clone(),
+            _folder: None,
+        }
     }
 
     /// Another server over the same database.
@@ -167,8 +184,7 @@ impl Bank {
 
     /// Another server with connections of its own.
     pub(crate) fn server_of_its_own(&self, with_keys: bool) -> Router {
-        let url = DatabaseUrl::file(self.folder.path().join("bank.db"));
-        let store = Store::open(&url).unwrap();
+        let store = Store::open(&self.url).unwrap();
         let store = if with_keys { store.with_vault(Arc::clone(&self.keys)) } else { store };
         app(store, config("other"))
     }

@@ -52,6 +52,9 @@ fn arguments(args: &UpArgs) -> Vec<OsString> {
     if let Some(database) = &args.database {
         arguments.extend(["--database".into(), database.into()]);
     }
+    for reader in &args.database_reader {
+        arguments.extend(["--database-reader".into(), reader.into()]);
+    }
     if let Some(topology) = &args.topology {
         arguments.extend(["--topology".into(), topology.clone().into_os_string()]);
     }
