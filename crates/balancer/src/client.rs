@@ -1,10 +1,11 @@
 //! The client's side: strict, bounded, and patient only for so long.
 //!
-//! [`Guard`] stands between a client's bytes and the HTTP library, [`Connections`] decides how
-//! many connections there are and how long each may take, [`RequestRate`] how many requests a
-//! client may send, [`FrameMeter`] how much of HTTP/2 that is no request. Guarantees: a request that the library sees is whole and unambiguous in its
-//! head and framing; a connection costs a buffer only while a part of a head is there; nobody who
-//! merely holds connections locks others out. Not here: the grammar of HTTP/2, TLS, the answers.
+//! [`Guard`] stands between a client's bytes and the HTTP library, [`Connections`] decides how many
+//! connections there are and how long each may take, [`RequestRate`] how many requests a client may
+//! send, [`FrameMeter`] how much of HTTP/2 that is no request. Guarantees: a request that the
+//! library sees is whole and unambiguous in its head and framing; a connection costs a buffer only
+//! while a part of a head is there; nobody who merely holds connections locks others out. Not here:
+//! the grammar of HTTP/2, TLS, the answers.
 
 mod chunked;
 mod connection;

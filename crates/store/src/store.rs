@@ -47,8 +47,8 @@ struct Embedded {
     readers: Readers,
 }
 
-/// Calls a function that only reads, on either database; on a replica if the store is [`Store::near`]
-/// and one will do.
+/// Calls a function that only reads, on either database; on a replica if the store is
+/// [`Store::near`] and one will do.
 macro_rules! read {
     ($store:expr, $module:ident::$function:ident($($argument:expr),*)) => {
         match &*$store.engine {

@@ -5,18 +5,18 @@
 //! without work, programs' do not.
 //!
 //! A session that has ended is dead on every server when its end is answered (I8). With one
-//! database that is so at once. With replicas near the servers, a server takes a replica's word that
-//! a session is live only if it can prove that what the replica shows is at most one second old:
-//! it asks the primary four times a second where it is, and a replica that has reached an answer
-//! shows everything that was acknowledged before the question. Whoever ends a session, disables a
-//! member of staff or changes a role or password is answered a second after the commit, so no server
-//! lets the session in after the answer. This needs clocks that run at about the same speed, and
-//! nothing of what they show. That a session does not exist is never a replica's word.
+//! database that is so at once. With replicas near the servers, a server takes a replica's word
+//! that a session is live only if it can prove that what the replica shows is at most one second
+//! old: it asks the primary four times a second where it is, and a replica that has reached an
+//! answer shows everything that was acknowledged before the question. Whoever ends a session,
+//! disables a member of staff or changes a role or password is answered a second after the commit,
+//! so no server lets the session in after the answer. This needs clocks that run at about the same
+//! speed, and nothing of what they show. That a session does not exist is never a replica's word.
 //!
-//! The exception: a server that cannot reach the primary goes on showing pages, and changes nothing,
-//! for two minutes. While there is no primary nobody can end a session either; but while a region is
-//! cut off from a primary that goes on elsewhere, a session that was ended there can still look
-//! around in the cut-off region for that long.
+//! The exception: a server that cannot reach the primary goes on showing pages, and changes
+//! nothing, for two minutes. While there is no primary nobody can end a session either; but while a
+//! region is cut off from a primary that goes on elsewhere, a session that was ended there can
+//! still look around in the cut-off region for that long.
 
 use std::sync::Arc;
 use std::time::Duration;

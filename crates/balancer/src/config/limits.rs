@@ -53,8 +53,9 @@ pub struct Limits {
     pub client_body_bytes_per_second_min: u64,
     /// A client that does not take its answer. 30 s, as for reading a page over a bad line.
     pub client_write_timeout_ms: u64,
-    /// Least rate at which a client takes an answer that waits for it, measured over the time above.
-    /// 500 B/s, as for a body: who takes a byte now and then holds a server's answer for ever.
+    /// Least rate at which a client takes an answer that waits for it, measured over the time
+    /// above. 500 B/s, as for a body: who takes a byte now and then holds a server's answer for
+    /// ever.
     pub client_answer_bytes_per_second_min: u64,
     /// A client connection without a request. 60 s, as AWS does.
     pub client_idle_seconds: u64,

@@ -3,8 +3,9 @@
 //!
 //! Each scenario is a load of keyed transfers (`load`), a fault or a switchover through the
 //! supervisor's control socket, and what the acknowledgements and the balances say about it,
-//! against the bars of docs/database.md; beside the transfers accounts are viewed. It ends when the cluster is whole again: one primary, and
-//! everybody else a standby on its timeline. What was broken is healed, also when it fails.
+//! against the bars of docs/database.md; beside the transfers accounts are viewed. It ends when the
+//! cluster is whole again: one primary, and everybody else a standby on its timeline. What was
+//! broken is healed, also when it fails.
 //!
 //! Deliberately not here: looking into the books (receipts, audit); that is the binary's part.
 

@@ -24,9 +24,10 @@ const BALANCES: &str = "with tail as (select account, sum(amount)::bigint as amo
 
 /// A transfer's id is taken before its commit, so one that is on its way may have a lower id than
 /// one that is seen. A posting has its transaction's id before it takes a transfer's. So whatever
-/// has an id up to the last one is of an earlier transaction than one that begins behind the reading
-/// of it, and is settled once all of those are. The end of a snapshot does not serve as that
-/// transaction: it is behind the last one that is *over*, and those under way may be beyond it.
+/// has an id up to the last one is of an earlier transaction than one that begins behind the
+/// reading of it, and is settled once all of those are. The end of a snapshot does not serve as
+/// that transaction: it is behind the last one that is *over*, and those under way may be beyond
+/// it.
 const LAST: &str = "select case when is_called then last_value else 0 end from transfers_id";
 const NEXT_TRANSACTION: &str = "select pg_current_xact_id()::text::bigint";
 const IS_SETTLED: &str = "select pg_snapshot_xmin(pg_current_snapshot())::text::bigint >= $1";

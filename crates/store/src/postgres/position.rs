@@ -16,7 +16,8 @@ use tokio_postgres::Row;
 use crate::model::UnixMs;
 
 /// On the primary.
-pub(crate) const OF_PRIMARY: &str = "select ('x' || left(pg_walfile_name(lsn), 8))::bit(32)::bigint, (lsn - '0/0')::bigint \
+pub(crate) const OF_PRIMARY: &str = "select \
+     ('x' || left(pg_walfile_name(lsn), 8))::bit(32)::bigint, (lsn - '0/0')::bigint \
      from (select case when current_setting('synchronous_commit') = 'off' \
          then pg_current_wal_insert_lsn() else pg_current_wal_flush_lsn() end as lsn) as here";
 

@@ -1,4 +1,5 @@
-//! Views at a steady rate, each sent once: an open loop that remembers which were answered, and when.
+//! Views at a steady rate, each sent once: an open loop that remembers which were answered, and
+//! when.
 //!
 //! Guarantees: what the bank, its balancers and the front door do not answer by themselves in
 //! [`ANSWER_WITHIN`] is a view that failed; nothing is repeated here.
