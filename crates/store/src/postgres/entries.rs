@@ -30,13 +30,16 @@ const BACK: &str = select_entries!(
 );
 /// A period and its entries: one statement, so one snapshot and one round trip. The newest ($2),
 /// the numbers from $3 to $4, or those booked from $5 and before $6 up to number $7. With them
-/// comes the entry before the period, alone if there are more than $8.
+/// comes the entry before the period, alone if there are more than $8. What finds the period is
+/// materialized: put into the rows it would be looked for again with each of them.
 const EXTRACT: &str = concat!(
-    "with account as (select entry_count + 1 as past from accounts where number = $1), ",
-    "start as (select past, case when $2::bigint is not null then greatest(past - $2, 1) ",
+    "with account as materialized (select entry_count + 1 as past from accounts \
+         where number = $1), ",
+    "start as materialized (select past, \
+         case when $2::bigint is not null then greatest(past - $2, 1) ",
     "when $3::bigint is not null then greatest(least($3, past), 1) ",
     "else entry_booked_from($1, $5) end as first from account), ",
-    "period as (select past, first, greatest(first, least(past, case ",
+    "period as materialized (select past, first, greatest(first, least(past, case ",
     "when $2 is not null then past when $3 is not null then $4::bigint + 1 ",
     "else least(entry_booked_from($1, $6), coalesce($7::bigint + 1, past)) end)) as behind ",
     "from start) ",

@@ -56,7 +56,7 @@ fn statement(extract: &Extract, number: &str) -> Statement {
 }
 
 async fn periods_are_whole_and_chain(bank: Bank) {
-    let (a, b) = (bank.account(1, 10_000).await, bank.account(2, 0).await);
+    let (a, b) = (bank.account(1, 20_000).await, bank.account(2, 0).await);
     for round in 0..3 {
         let legs = (0..50).map(|index| leg(a, b, 1 + round * 50 + index)).collect();
         bank.post(&format!("batch-{round}"), Request::Batch(legs)).await;

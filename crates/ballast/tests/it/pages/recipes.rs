@@ -427,7 +427,7 @@ pub(super) const FORMS: &[(&str, &[Form])] = &[
     (
         "/me/factor/remove",
         &[
-            form(401, "wrong code", "/me/factor/remove", &[("code", "000000")]),
+            form(400, "wrong code", "/me/factor/remove", &[("code", "000000")]),
             form(303, "done", "/me/factor/remove", &[("code", "{next-code}")]),
         ],
     ),
