@@ -9,8 +9,9 @@ mod auditor;
 mod counter;
 mod executive;
 mod own;
+mod statement;
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use web::{Access, Verb, table};
 
@@ -42,12 +43,12 @@ async fn walk(device: Device) {
     administrator::walk(&bank, &browser).await;
     browser.close().await;
     assert_eq!(bank.run_json(&["audit"])["sound"], true);
-    let used = used(&bank).await;
+    let used = answered(&bank).await;
     let functions = table().iter().filter(|route| {
         !route.is_api() && route.access() != Access::Operator && !NOT_WALKED.contains(&route.path())
     });
     let functions = functions.map(|route| format!("{} {}", method(route.verb()), route.path()));
-    let unused: Vec<_> = functions.filter(|function| !used.contains(function)).collect();
+    let unused: Vec<_> = functions.filter(|function| !used.contains_key(function)).collect();
     assert!(unused.is_empty(), "nobody has walked through: {unused:#?}");
 }
 
@@ -55,9 +56,9 @@ fn method(verb: Verb) -> String {
     verb.method().to_string()
 }
 
-/// The routes that have given what was asked for: a page, or the way on.
-async fn used(bank: &Deployment) -> BTreeSet<String> {
-    let mut used = BTreeSet::new();
+/// The routes that have given what was asked for, a page or the way on, and how often.
+async fn answered(bank: &Deployment) -> BTreeMap<String, u64> {
+    let mut answered = BTreeMap::new();
     for server in bank.addresses("server") {
         let metrics = http::get(&server, "/metrics", "").await;
         let metrics = String::from_utf8(metrics.body.to_vec()).unwrap();
@@ -66,11 +67,13 @@ async fn used(bank: &Deployment) -> BTreeSet<String> {
                 line.split(&format!("{name}=\"")).nth(1).unwrap().split('"').next().unwrap()
             };
             if ["200", "303"].contains(&label("status")) {
-                used.insert(format!("{} {}", label("method"), label("route")));
+                let times: u64 = line.rsplit(' ').next().unwrap().parse().unwrap();
+                let function = format!("{} {}", label("method"), label("route"));
+                *answered.entry(function).or_default() += times;
             }
         }
     }
-    used
+    answered
 }
 
 /// The page says so, above all else.

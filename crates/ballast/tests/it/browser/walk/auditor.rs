@@ -1,6 +1,6 @@
 //! Reading everything, changing nothing.
 
-use super::{Browser, Deployment, notice};
+use super::{Browser, Deployment, notice, statement};
 
 /// Every row is a sign-in.
 const ONLY: &str = "[...document.querySelectorAll('tbody tr')].map((row) => \
@@ -27,6 +27,7 @@ pub(super) async fn walk(bank: &Deployment, browser: &Browser) {
     }
     browser.click_link("Statement").await;
     browser.wait_for("Closing balance").await;
+    statement::walk(bank, browser).await;
     browser.go("/customers/110110000").await;
     browser.click_button("Show the social security number").await;
     notice(browser, "This was noted.").await;

@@ -1,6 +1,6 @@
 //! Money, by tellers and cashiers.
 
-use super::{Browser, Deployment, notice};
+use super::{Browser, Deployment, notice, statement};
 
 const ACCOUNT: &str = "/accounts/360110000";
 
@@ -36,13 +36,15 @@ pub(super) async fn walk(bank: &Deployment, browser: &Browser, user: &str, balan
     reverse(browser).await;
     browser.go(ACCOUNT).await;
     assert_eq!(browser.text("#balance").await, format!("{balance} USD"));
-    statement(browser).await;
+    last_entries(browser).await;
+    let proof = statement::walk(bank, browser).await;
     browser.go("/accounts").await;
     browser.wait_for("360110001").await;
     browser.go("/counter").await;
     browser.fill_and_enter("what", "lovelace").await;
     browser.wait_for("Accounts of customer 110110000").await;
     browser.sign_out().await;
+    statement::verify_signed_out(browser, &proof).await;
 }
 
 async fn confirm(browser: &Browser, button: &str, done: &str) {
@@ -83,7 +85,7 @@ async fn reverse(browser: &Browser) {
     browser.wait_for("Today").await;
 }
 
-async fn statement(browser: &Browser) {
+async fn last_entries(browser: &Browser) {
     browser.click_link("Statement").await;
     browser.wait_for("Closing balance").await;
     browser.fill("last", "2").await;
