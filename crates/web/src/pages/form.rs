@@ -81,6 +81,10 @@ pub(super) fn fill(inputs: &mut [Input], typed: &Fields, errors: &[FieldError]) 
         if let Some(value) = typed.find(input.name) {
             input.value = value.to_owned();
         }
+        // Browsers show nothing in a box for days but a day, and what was typed must not be lost.
+        if input.kind == "date" && !is_day_or_empty(&input.value) {
+            input.kind = "text";
+        }
         let error = errors.iter().find(|error| error.field == input.name);
         input.error = error.map(|error| error.rule.to_string());
     }
@@ -88,6 +92,10 @@ pub(super) fn fill(inputs: &mut [Input], typed: &Fields, errors: &[FieldError]) 
     if let Some(input) = inputs.get_mut(wrong) {
         input.focus = true;
     }
+}
+
+fn is_day_or_empty(text: &str) -> bool {
+    text.is_empty() || (text.len() == 10 && text.parse::<jiff::civil::Date>().is_ok())
 }
 
 /// A page with one form.

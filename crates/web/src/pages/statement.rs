@@ -114,10 +114,16 @@ fn empty(call: &Call, number: i64, query: &Fields, errors: &[FieldError]) -> Sta
 
 fn refill(template: &mut StatementPage, query: &Fields, problem: &Problem) {
     template.notice = Some(super::form::notice_of(problem));
+    // One of all the forms: a page has one focus.
+    let mut has_focus = false;
     for inputs in
         [&mut template.last_inputs, &mut template.month_inputs, &mut template.range_inputs]
     {
         fill(inputs, query, &problem.errors);
+        for input in inputs.iter_mut() {
+            input.focus = !has_focus && input.error.is_some();
+            has_focus |= input.focus;
+        }
     }
 }
 
