@@ -8,17 +8,19 @@
 //! | `360110000-e41-60` | entries 41 to 60 |
 //! | `360110000-202611p60` | a month that was not over yet, up to entry 60: *provisional* |
 //!
-//! A day is a day of UTC. One statement has one number: days that are a whole month are that
+//! A day is a day of the bank ([`Day`]). One statement has one number: days that are a whole month are that
 //! month, and [`StatementNumber::parse`] reads exactly what is written here.
 
 use std::fmt;
 
-use jiff::Timestamp;
+use jiff::SignedDuration;
 use jiff::civil::Date;
-use jiff::tz::TimeZone;
 
 use super::Line;
+use crate::day::Day;
 use crate::id::AccountNumber;
+
+const EPOCH: Date = Date::constant(1970, 1, 1);
 
 /// What a statement is of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -178,17 +180,17 @@ impl fmt::Display for StatementNumber {
     }
 }
 
-/// The day of UTC in which a time lies, in milliseconds since 1970-01-01 UTC.
+/// The date of the bank's day in which a time lies, in milliseconds since 1970-01-01 UTC.
 #[must_use]
 pub fn day_of(at: i64) -> Date {
-    let at = Timestamp::from_millisecond(at).unwrap_or(Timestamp::MAX);
-    at.to_zoned(TimeZone::UTC).date()
+    let since = SignedDuration::from_hours(Day::of(at).number().saturating_mul(24));
+    EPOCH.checked_add(since).unwrap_or(Date::MAX)
 }
 
-/// When a day of UTC begins, in milliseconds since 1970-01-01 UTC.
+/// When the bank's day of a date begins, in milliseconds since 1970-01-01 UTC.
 #[must_use]
 pub fn start_of_day(day: Date) -> i64 {
-    day.to_zoned(TimeZone::UTC).map_or(i64::MAX, |midnight| midnight.timestamp().as_millisecond())
+    Day::new(day.duration_since(EPOCH).as_hours().div_euclid(24)).begins_at_ms()
 }
 
 fn digits(text: &str) -> Option<i64> {

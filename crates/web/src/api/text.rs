@@ -3,9 +3,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use jiff::civil::Date;
 use ledger::operation::Description;
-use ledger::{AccountNumber, CustomerNumber, Day};
+use ledger::{AccountNumber, CustomerNumber};
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 use utoipa::ToSchema;
 
@@ -78,10 +77,4 @@ pub(crate) fn description(
         errors.push(FieldError::new(field(), DESCRIPTION_RULE));
         Description::default()
     })
-}
-
-/// The bank's day of a date.
-pub(crate) fn bank_day(date: Date) -> Day {
-    let since = date.duration_since(Date::constant(1970, 1, 1));
-    Day::of(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }

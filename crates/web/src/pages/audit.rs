@@ -20,7 +20,6 @@ use super::layout::{Layout, Notice};
 use super::page;
 use super::show::when;
 use crate::api::cursor::{self, List};
-use crate::api::text::bank_day;
 use crate::call::Call;
 use crate::csv;
 use crate::fields::Fields;
@@ -98,22 +97,8 @@ impl From<AuditRow> for Row {
 /// The filter of a query; each wrong part is named.
 fn filter(query: &Fields) -> Result<AuditFilter, Problem> {
     let mut errors = Vec::new();
+    let (from, until, user) = days_and_user(query, &mut errors);
     let mut wrong = |field, rule| errors.push(FieldError::new(field, rule));
-    let mut day = |name, later| match query.get(name) {
-        "" => None,
-        text => {
-            let at = start_of_day(text, later);
-            if at.is_none() {
-                wrong(name, "must be a date such as 2026-01-31");
-            }
-            at
-        }
-    };
-    let (from, until) = (day("from", 0), day("until", 1));
-    let user = UserId::parse(query.get("user"));
-    if user.is_none() && !query.get("user").is_empty() {
-        wrong("user", "must be C and eight digits, such as C00000004");
-    }
     let customer = CustomerNumber::parse(query.get("customer")).ok();
     if customer.is_none() && !query.get("customer").is_empty() {
         wrong("customer", "must be the number of a customer, such as 110110000");
@@ -140,11 +125,35 @@ fn filter(query: &Fields) -> Result<AuditFilter, Problem> {
     Ok(AuditFilter { from, until, user, action, result, subject, customer })
 }
 
+/// What every filter of auditors begins with: when the first day begins, when the last one is over,
+/// and who did it.
+pub(super) fn days_and_user(
+    query: &Fields,
+    errors: &mut Vec<FieldError>,
+) -> (Option<UnixMs>, Option<UnixMs>, Option<UserId>) {
+    let mut day = |name, later| match query.get(name) {
+        "" => None,
+        text => {
+            let at = start_of_day(text, later);
+            if at.is_none() {
+                errors.push(FieldError::new(name, "must be a date such as 2026-01-31"));
+            }
+            at
+        }
+    };
+    let (from, until) = (day("from", 0), day("until", 1));
+    let user = UserId::parse(query.get("user"));
+    if user.is_none() && !query.get("user").is_empty() {
+        errors.push(FieldError::new("user", "must be C and eight digits, such as C00000004"));
+    }
+    (from, until, user)
+}
+
 /// When a day of the bank, or one so many days later, begins.
-pub(super) fn start_of_day(text: &str, days_later: i64) -> Option<UnixMs> {
+fn start_of_day(text: &str, days_later: i64) -> Option<UnixMs> {
     let date: Date = text.parse().ok()?;
     let date = date.checked_add(jiff::Span::new().days(days_later)).ok()?;
-    Some(bank_day(date).begins_at_ms())
+    Some(ledger::statement::start_of_day(date))
 }
 
 fn inputs(query: &Fields, errors: &[FieldError]) -> Vec<Input> {

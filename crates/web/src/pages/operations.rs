@@ -3,10 +3,10 @@
 
 use askama::Template;
 use http::StatusCode;
-use ledger::{AccountNumber, Answer, Balance, LegAnswer, UserId};
+use ledger::{AccountNumber, Answer, Balance, LegAnswer};
 use store::{OperationFilter, OperationView};
 
-use super::audit::start_of_day;
+use super::audit::days_and_user;
 use super::form::{Input, fill};
 use super::layout::{Layout, Notice};
 use super::page;
@@ -84,21 +84,7 @@ fn result(answer: &Answer) -> String {
 
 fn filter(query: &Fields) -> Result<OperationFilter, Problem> {
     let mut errors = Vec::new();
-    let mut day = |name, later| match query.get(name) {
-        "" => None,
-        text => {
-            let at = start_of_day(text, later);
-            if at.is_none() {
-                errors.push(FieldError::new(name, "must be a date such as 2026-01-31"));
-            }
-            at
-        }
-    };
-    let (from, until) = (day("from", 0), day("until", 1));
-    let user = UserId::parse(query.get("user"));
-    if user.is_none() && !query.get("user").is_empty() {
-        errors.push(FieldError::new("user", "must be C and eight digits, such as C00000004"));
-    }
+    let (from, until, user) = days_and_user(query, &mut errors);
     if from.zip(until).is_some_and(|(from, until)| from >= until) {
         errors.push(FieldError::new("until", "must not be before the first day"));
     }

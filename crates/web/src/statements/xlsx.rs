@@ -150,7 +150,7 @@ fn number(sheet: &mut Worksheet, row: u32, column: u16, number: i64) -> Result<(
 fn time(at: i64) -> Result<ExcelDateTime, XlsxError> {
     let day = ledger::statement::day_of(at);
     let day = (day.year().unsigned_abs(), day.month().unsigned_abs(), day.day().unsigned_abs());
-    let of_day = at.rem_euclid(86_400_000);
+    let of_day = at.rem_euclid(ledger::Day::MS);
     let part = |divisor: i64, modulus: i64| (of_day / divisor).rem_euclid(modulus);
     let small = |part: i64| u8::try_from(part).unwrap_or(0);
     let hours = u16::from(small(part(3_600_000, 24)));
