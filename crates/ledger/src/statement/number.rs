@@ -8,8 +8,8 @@
 //! | `360110000-e41-60` | entries 41 to 60 |
 //! | `360110000-202611p60` | a month that was not over yet, up to entry 60: *provisional* |
 //!
-//! A day is a day of the bank ([`Day`]). One statement has one number: days that are a whole month are that
-//! month, and [`StatementNumber::parse`] reads exactly what is written here.
+//! A day is a day of the bank ([`Day`]). One statement has one number: days that are a whole month
+//! are that month, and [`StatementNumber::parse`] reads exactly what is written here.
 
 use std::fmt;
 
