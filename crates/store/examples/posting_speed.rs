@@ -1,6 +1,7 @@
 //! How many transfers a second one writer posts, by the size of the group.
 //!
-//! `cargo run --release -p store --example posting_speed`
+//! `cargo run --release -p store --example posting_speed` measures the embedded database; with
+//! `-- postgres://…` behind it, an empty database in PostgreSQL.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -19,7 +20,10 @@ const ACCOUNTS: usize = 10_000;
 #[expect(clippy::print_stdout, clippy::unwrap_used, reason = "a measurement for a person")]
 async fn main() {
     let folder = tempfile::tempdir().unwrap();
-    let url = DatabaseUrl::file(folder.path().join("bank.db"));
+    let url = match std::env::args().nth(1) {
+        Some(url) => DatabaseUrl::parse(&url).unwrap(),
+        None => DatabaseUrl::file(folder.path().join("bank.db")),
+    };
     store::migrate(&url).await.unwrap();
     let store = Store::open(&url).unwrap();
     let actor = actor(&store).await;
