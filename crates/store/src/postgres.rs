@@ -1,7 +1,7 @@
 //! PostgreSQL: the twin of the embedded database for servers on many machines.
 //!
 //! Postings go out in groups, each one call and one round trip, several on the way at once (see
-//! [`writer`]). Every other change is one statement. What is only shown may be read from a copy
+//! [`writer`]); so do the look-ups of sessions ([`lookups`]). Every other change is one statement. What is only shown may be read from a copy
 //! that is near, if the server was told of one ([`near`]); everything else is the primary's.
 //! Connections that fail are never repaired: the whole pool is dropped and made anew.
 
@@ -14,6 +14,7 @@ pub(crate) mod entries;
 pub(crate) mod factors;
 pub(crate) mod house;
 pub(crate) mod logs;
+mod lookups;
 mod migration;
 mod near;
 pub(crate) mod operations;
@@ -41,6 +42,7 @@ use tokio_postgres::types::ToSql;
 
 use crate::error::Error;
 use crate::model::{Health, Outcome};
+use crate::postgres::lookups::Lookups;
 use crate::postgres::near::Near;
 use crate::postgres::pool::Pool;
 use crate::postgres::writer::Writer;
@@ -62,10 +64,11 @@ pub(crate) struct Database {
     is_near: bool,
 }
 
-/// The primary, the writer that posts to it, and the copies.
+/// The primary, what asks it and posts to it in groups, and the copies.
 #[derive(Debug)]
 struct Parts {
     primary: Pool,
+    lookups: Lookups,
     writer: Writer,
     near: Option<Near>,
 }
@@ -77,8 +80,10 @@ impl Database {
         let runtime = tokio::runtime::Handle::try_current().map_err(|source| {
             Error::Unavailable { reason: "no runtime to post from", source: Some(Box::new(source)) }
         })?;
+        let primary = Pool::try_new(url, CONNECTIONS_MAX)?;
         let parts = Parts {
-            primary: Pool::try_new(url, CONNECTIONS_MAX)?,
+            lookups: Lookups::start(&runtime, primary.clone()),
+            primary,
             writer: Writer::start(&runtime, Pool::try_new(url, writer::FLIGHTS_MAX)?),
             near: copies.map(|copies| Near::start(url, copies)).transpose()?,
         };
@@ -126,16 +131,6 @@ impl Database {
         }
         if let Some(visit) = &self.visit {
             visit.stay_at_primary();
-        }
-        self.parts.primary.read(sql, params).await
-    }
-
-    /// The same for rows that say who is signed in.
-    async fn read_session(&self, sql: &'static str, params: Params<'_>) -> Result<Vec<Row>, Error> {
-        if let Some((near, visit)) = self.copies()
-            && let Some(rows) = near.session(visit, sql, params).await
-        {
-            return Ok(rows);
         }
         self.parts.primary.read(sql, params).await
     }

@@ -44,6 +44,13 @@ pub enum Scenario {
     Overload,
 }
 
+impl Scenario {
+    /// Whether requests leave the region in use, and return when it has been well for a while.
+    fn breaks_a_region(self) -> bool {
+        matches!(self, Self::Balancer | Self::Region)
+    }
+}
+
 /// How to measure.
 #[derive(Debug, Clone)]
 pub struct BalancerOptions {

@@ -23,11 +23,12 @@ const INSERT: &str = "with made as (insert into sessions \
              case when $9::text is not null then 'sign-in' else 'token.create' end, $2, 'done' \
          from made) \
      select id from made";
-const FIND: &str = "select s.id, s.user_id, t.name, t.role, s.kind, s.expires_at, s.seen_at, \
+/// The live ones among some; [`session`] and [`token_hash`] read it.
+pub(crate) const FIND: &str = "select s.id, s.user_id, t.name, t.role, s.kind, s.expires_at, s.seen_at, \
          s.password_due, exists (select 1 from second_factors f \
-         where f.user_id = s.user_id and f.confirmed_at is not null) \
+         where f.user_id = s.user_id and f.confirmed_at is not null), s.token_hash \
      from sessions s join staff t on t.user_id = s.user_id \
-     where s.token_hash = $1 and s.ended_at is null and s.expires_at > $2 and not t.disabled";
+     where s.token_hash = any ($1) and s.ended_at is null and s.expires_at > $2 and not t.disabled";
 const TOUCH: &str =
     "update sessions set seen_at = greatest(seen_at, $2) where id = any ($1::bigint[])";
 const END_OWN: &str = "with gone as (update sessions set ended_at = $3 \
@@ -62,8 +63,13 @@ pub(crate) async fn create(db: &Database, session: &NewSession) -> Result<i64, E
 }
 
 pub(crate) async fn find(db: &Database, token_hash: &TokenHash) -> Result<Option<Session>, Error> {
-    let rows = db.read_session(FIND, &[&token_hash.as_slice(), &now_ms()]).await?;
-    rows.first().map(session).transpose()
+    if let Some((near, visit)) = db.copies()
+        && let Some(rows) =
+            near.session(visit, FIND, &[&[token_hash.as_slice()].as_slice(), &now_ms()]).await
+    {
+        return rows.first().map(session).transpose();
+    }
+    db.parts.lookups.find(*token_hash).await
 }
 
 pub(crate) async fn touch(db: &Database, ids: &[i64], now: UnixMs) -> Result<(), Error> {
@@ -86,7 +92,11 @@ pub(crate) async fn of_user(
     rows.iter().map(view).collect()
 }
 
-fn session(found: &Row) -> Result<Session, Error> {
+pub(crate) fn token_hash(found: &Row) -> Result<TokenHash, Error> {
+    get::<&[u8]>(found, 9)?.try_into().map_err(row::damaged)
+}
+
+pub(crate) fn session(found: &Row) -> Result<Session, Error> {
     Ok(Session {
         id: get(found, 0)?,
         user: row::user(found, 1)?,

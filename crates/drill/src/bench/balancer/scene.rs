@@ -28,6 +28,8 @@ use crate::{
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 /// Longest wait for a server to be taken out.
 const OUT_WITHIN: Duration = Duration::from_secs(20);
+/// Longest wait for the preferred region to be in use: it returns once it was well for 60 s.
+const PREFERRED_WITHIN: Duration = Duration::from_secs(90);
 /// Of a look at the deployment.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -47,6 +49,14 @@ pub(super) struct Scene {
 #[derive(Deserialize)]
 struct Status {
     upstreams: Vec<UpstreamStatus>,
+    regions: Vec<RegionStatus>,
+}
+
+#[derive(Deserialize)]
+struct RegionStatus {
+    name: String,
+    preferred: bool,
+    serving: bool,
 }
 
 #[derive(Deserialize)]
@@ -63,6 +73,9 @@ impl Scene {
         accounts: Arc<[String]>,
         progress: &ProgressBar,
     ) -> anyhow::Result<Self> {
+        if options.scenario.breaks_a_region() {
+            until_preferred(target, progress).await?;
+        }
         let mut control = control::Client::connect(&options.data).await?;
         let processes = control.status().await?.processes;
         let name = serving(target, accounts.first().context("no accounts")?).await?;
@@ -197,6 +210,29 @@ impl Scene {
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
         bail!("no server of the region was in use again within {} s", within.as_secs())
+    }
+}
+
+/// Waits until the region that the front door prefers is in use: after it was broken before, say.
+/// Another region's requests would not come back to it.
+async fn until_preferred(target: &Target, progress: &ProgressBar) -> anyhow::Result<()> {
+    progress.set_message("until the preferred region is in use");
+    let mut client = Client::new(Arc::clone(&target.address), TIMEOUT);
+    let call = Call::anonymous_get("/status.json");
+    let end = Instant::now() + PREFERRED_WITHIN;
+    loop {
+        let status: Status = client.send(&call).await?.json()?;
+        let Some(away) = status.regions.iter().find(|region| region.preferred && !region.serving)
+        else {
+            return Ok(());
+        };
+        ensure!(
+            Instant::now() < end,
+            "the preferred region {} was not in use within {} s; `ballast ps` tells why",
+            away.name,
+            PREFERRED_WITHIN.as_secs()
+        );
+        tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }
 
