@@ -10,6 +10,7 @@ pub(crate) mod audit;
 pub(crate) mod booked;
 mod connection;
 pub(crate) mod customers;
+mod departures;
 pub(crate) mod entries;
 pub(crate) mod factors;
 pub(crate) mod house;

@@ -1,9 +1,7 @@
 //! Looks sessions up in groups: everything that waits goes as one question.
 //!
 //! Every request begins with this question, and beside the database asking costs more than
-//! answering. A lone one leaves at once. While a question is on its way the next group fills; it
-//! leaves when one comes back or [`DEPARTURE_INTERVAL`] after the last departure, whichever is
-//! first.
+//! answering. When a group leaves: see [`Departures`].
 //!
 //! Guarantee: a request is answered by a question that left after it came, so a session that had
 //! ended before is not found.
@@ -14,10 +12,10 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::JoinSet;
 
 use crate::error::Error;
 use crate::model::{Session, TokenHash};
+use crate::postgres::departures::Departures;
 use crate::postgres::pool::Pool;
 use crate::postgres::sessions;
 
@@ -31,7 +29,7 @@ const GROUP_MAX: usize = 128;
 /// [`DEPARTURE_INTERVAL`] they cover a round trip of 60 ms: the other coast.
 const FLIGHTS_MAX: usize = 6;
 
-/// How long a request waits for company while other questions are on their way.
+/// How long a request waits for company while other questions are on a long way.
 const DEPARTURE_INTERVAL: Duration = Duration::from_millis(10);
 
 type Reply = oneshot::Sender<Result<Option<Session>, Error>>;
@@ -64,27 +62,18 @@ impl Lookups {
 }
 
 async fn ask_in_groups(pool: Pool, mut lookups: mpsc::Receiver<Lookup>) {
-    let mut flights = JoinSet::new();
-    let mut departure = tokio::time::Instant::now();
+    let mut departures = Departures::new(DEPARTURE_INTERVAL, FLIGHTS_MAX);
     while let Some(first) = lookups.recv().await {
-        while flights.try_join_next().is_some() {}
-        if !flights.is_empty() {
-            let has_room = flights.len() < FLIGHTS_MAX;
-            tokio::select! {
-                _ = flights.join_next() => {}
-                () = tokio::time::sleep_until(departure + DEPARTURE_INTERVAL), if has_room => {}
-            }
-        }
+        departures.turn().await;
         let mut group = vec![first];
-        while let Some(next) =
-            Some(&mut lookups).filter(|_| group.len() < GROUP_MAX).and_then(|it| it.try_recv().ok())
+        while group.len() < GROUP_MAX
+            && let Ok(next) = lookups.try_recv()
         {
             group.push(next);
         }
-        departure = tokio::time::Instant::now();
-        flights.spawn(ask(pool.clone(), group));
+        departures.depart(ask(pool.clone(), group));
     }
-    while flights.join_next().await.is_some() {}
+    departures.all_back().await;
 }
 
 async fn ask(pool: Pool, group: Vec<Lookup>) {

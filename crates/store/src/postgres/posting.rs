@@ -18,9 +18,22 @@ use crate::postgres::pool::{Failed, NotReplicated, Pool};
 use crate::postgres::position::{self, OF_PRIMARY};
 use crate::postgres::row::{damaged, get};
 
-const POST_GROUP: &str = "select r_key, r_fingerprint, r_id, r_booked_at, r_known, r_answer \
-     from post_group($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, \
-     $18, $19, $20, $21, $22)";
+macro_rules! call {
+    ($function:literal) => {
+        concat!(
+            "select r_key, r_fingerprint, r_id, r_booked_at, r_known, r_answer from ",
+            $function,
+            "($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, ",
+            "$19, $20, $21, $22)"
+        )
+    };
+}
+const POST_GROUP: &str = call!("post_group");
+const POST_IN_TURN: &str = call!("post_group_in_turn");
+
+/// From here on a group meets any other of its size at some account: of 10,000 accounts it touches
+/// a twentieth.
+const LARGE_LEGS: usize = 250;
 
 /// Why a group has no outcome.
 pub(crate) enum PostFailed {
@@ -40,7 +53,9 @@ pub(crate) async fn post_group(
     let group = Group::of(operations);
     let mut lease = pool.lease().await.map_err(PostFailed::NotSent)?;
     let statements = async {
-        let post = lease.connection.statement(POST_GROUP).await?;
+        let is_large = group.amounts.len() >= LARGE_LEGS;
+        let call = if is_large { POST_IN_TURN } else { POST_GROUP };
+        let post = lease.connection.statement(call).await?;
         Ok((post, lease.connection.statement(OF_PRIMARY).await?))
     };
     let (post, whereabouts) = match statements.await {

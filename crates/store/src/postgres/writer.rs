@@ -1,11 +1,8 @@
 //! Sends postings in groups: everything that waits goes as one call, several calls at once.
 //!
-//! A lone operation leaves at once. While a group is on its way the next one fills; it leaves when
-//! a group comes back or [`DEPARTURE_INTERVAL`] after the last departure, whichever is first. So
-//! beside the database one group follows another and each is as large as can be, and from the
-//! other coast, where a round trip takes 62 ms, nobody waits for a whole one before leaving. Beside
-//! a large group nothing leaves: it would meet the large one's locks, wait for them in the database
-//! and read there anew what changed meanwhile; here it grows while it waits.
+//! When a group leaves: see [`Departures`]. Beside a large group nothing leaves: it would meet the
+//! large one's locks, wait for them in the database and read there anew what changed meanwhile;
+//! here it grows while it waits.
 //!
 //! What became of a group whose connection broke or whose commit took too long is unknown: it is
 //! asked again under its keys, on another connection, until that is known or the time is up.
@@ -17,11 +14,11 @@ use std::time::{Duration, Instant};
 use ledger::Operation;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::JoinSet;
 use tokio_postgres::error::SqlState;
 
 use crate::error::Error;
 use crate::model::Outcome;
+use crate::postgres::departures::Departures;
 use crate::postgres::pool::{Pool, classify};
 use crate::postgres::posting::{PostFailed, post_group};
 
@@ -39,7 +36,7 @@ pub(crate) const FLIGHTS_MAX: usize = 16;
 /// server has stay below it; a batch of 1,000 touches a fifth of 10,000 accounts.
 const UNDER_WAY_MAX: usize = 500;
 
-/// How long an operation waits for company while other groups are on their way.
+/// How long an operation waits for company while other groups are on a long way.
 const DEPARTURE_INTERVAL: Duration = Duration::from_millis(4);
 
 /// A commit that takes longer is given up, without a cancel: its primary may be frozen or cut off.
@@ -83,24 +80,16 @@ impl Writer {
 }
 
 async fn send_groups(pool: Pool, mut postings: mpsc::Receiver<Posting>) {
-    let mut flights = JoinSet::new();
+    let mut departures = Departures::new(DEPARTURE_INTERVAL, FLIGHTS_MAX);
     let under_way = Arc::new(AtomicUsize::new(0));
-    let mut departure = tokio::time::Instant::now();
     while let Some(first) = postings.recv().await {
-        while flights.try_join_next().is_some() {}
         while under_way.load(Ordering::SeqCst) >= UNDER_WAY_MAX {
             // With none on its way there are no transfers on their way.
-            if flights.join_next().await.is_none() {
+            if !departures.one_back().await {
                 break;
             }
         }
-        if !flights.is_empty() {
-            let has_room = flights.len() < FLIGHTS_MAX;
-            tokio::select! {
-                _ = flights.join_next() => {}
-                () = tokio::time::sleep_until(departure + DEPARTURE_INTERVAL), if has_room => {}
-            }
-        }
+        departures.turn().await;
         let mut transfers = 0_usize;
         let mut group = Vec::new();
         let mut next = Some(first);
@@ -109,11 +98,10 @@ async fn send_groups(pool: Pool, mut postings: mpsc::Receiver<Posting>) {
             group.push(posting);
             next = if transfers < GROUP_TRANSFERS_MAX { postings.try_recv().ok() } else { None };
         }
-        departure = tokio::time::Instant::now();
         let aboard = Aboard::count(&under_way, transfers);
-        flights.spawn(fly(pool.clone(), group, aboard));
+        departures.depart(fly(pool.clone(), group, aboard));
     }
-    while flights.join_next().await.is_some() {}
+    departures.all_back().await;
 }
 
 /// Transfers of a group, counted while it is on its way, however that ends.
