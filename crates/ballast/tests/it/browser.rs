@@ -4,6 +4,7 @@
 
 pub(crate) mod chromium;
 mod counter;
+mod in_flight;
 mod interrupted;
 mod status;
 mod walk;

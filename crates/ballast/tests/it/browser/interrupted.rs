@@ -13,8 +13,17 @@ const TELLER: &str = "C00000003";
 
 /// A teller who has typed an amount and sees the confirmation.
 async fn about_to_deposit(bank: &Deployment, amount: &str) -> Browser {
-    let browser = Browser::open(&bank.url).await;
-    browser.sign_in(TELLER, &bank.password(TELLER)).await;
+    about_to_deposit_on(Device::Desk, bank, TELLER, amount).await
+}
+
+pub(super) async fn about_to_deposit_on(
+    device: Device,
+    bank: &Deployment,
+    user: &str,
+    amount: &str,
+) -> Browser {
+    let browser = Browser::open_on(device, &bank.url).await;
+    browser.sign_in(user, &bank.password(user)).await;
     ask_for_deposit(&browser, amount).await;
     browser
 }
@@ -26,12 +35,12 @@ async fn ask_for_deposit(browser: &Browser, amount: &str) {
     browser.wait_for("please confirm").await;
 }
 
-async fn balance(browser: &Browser) -> String {
+pub(super) async fn balance(browser: &Browser) -> String {
     browser.go(ACCOUNT).await;
     browser.text("#balance").await
 }
 
-async fn close(bank: &Deployment, browser: Browser, transfers: u64) {
+pub(super) async fn close(bank: &Deployment, browser: Browser, transfers: u64) {
     browser.close().await;
     let audit = bank.run_json(&["audit"]);
     assert_eq!(

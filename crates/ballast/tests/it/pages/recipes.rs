@@ -94,6 +94,7 @@ pub(super) const VISITS: &[(&str, &[Visit])] = &[
         &[
             at("/accounts/{account}/statement"),
             at("/accounts/{account}/statement?last=100"),
+            at("/accounts/{account}/statement?last=999"),
             at("/accounts/{account}/statement?month=2020-02"),
             at("/accounts/{empty}/statement?from=2020-01-01"),
             at("/accounts/{empty}/statement"),
