@@ -8,7 +8,7 @@ use http::header::{ACCEPT, CONTENT_TYPE};
 use http::uri::Uri;
 use ledger::{AccountNumber, Actor, CustomerNumber, IdempotencyKey, Refusal};
 use serde::Deserialize;
-use store::{Store, Visit};
+use store::{AuditEvent, Store, Visit};
 
 use crate::api::body;
 use crate::app::Shared;
@@ -45,6 +45,18 @@ impl Call {
     /// Who is written on what this call does.
     pub(crate) fn actor(&self) -> Result<Actor, Problem> {
         Ok(self.caller()?.actor(&self.server.name))
+    }
+
+    /// The audit row of what this call does. It has the address of this request, which may be
+    /// another than the one where the session began.
+    pub(crate) fn event(
+        &self,
+        action: &'static str,
+        subject: String,
+        result: &'static str,
+    ) -> Result<AuditEvent, Problem> {
+        let row = AuditEvent::of(&self.actor()?, action, subject, result);
+        Ok(AuditEvent { address: Some(self.address.clone()), ..row })
     }
 
     /// The account in the path. What cannot be a number is an account that does not exist.

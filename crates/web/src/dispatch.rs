@@ -241,7 +241,7 @@ fn unmatched(server: &Server, request: &Request, kind: Kind) -> Response {
 }
 
 /// Nothing from elsewhere, nothing inline, no frames; personal data is not kept by any cache.
-const HEADERS: [(HeaderName, HeaderValue); 4] = [
+const HEADERS: [(HeaderName, HeaderValue); 6] = [
     (
         HeaderName::from_static("content-security-policy"),
         HeaderValue::from_static(
@@ -254,6 +254,14 @@ const HEADERS: [(HeaderName, HeaderValue); 4] = [
     (
         HeaderName::from_static("cross-origin-opener-policy"),
         HeaderValue::from_static("same-origin"),
+    ),
+    (
+        HeaderName::from_static("cross-origin-resource-policy"),
+        HeaderValue::from_static("same-origin"),
+    ),
+    (
+        HeaderName::from_static("permissions-policy"),
+        HeaderValue::from_static("camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
     ),
 ];
 

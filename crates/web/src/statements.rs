@@ -28,7 +28,7 @@ use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use jiff::civil::Date;
 use ledger::statement::{Holding, Period, Statement, StatementError, day_of, start_of_day};
 use ledger::{AccountNumber, StatementNumber, VerificationCode};
-use store::{AuditEvent, Extract, STATEMENT_ENTRIES_MAX, now_ms};
+use store::{Extract, STATEMENT_ENTRIES_MAX, now_ms};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::api::accounts::unknown;
@@ -228,9 +228,7 @@ async fn export(call: Call) -> Handled {
     let number = made.statement.number();
     // Before the answer: an export that is not on record does not leave. The subject is the
     // account, by which auditors look for it.
-    let actor = call.actor()?;
-    let row = AuditEvent::of(&actor, format.action(), account.to_string(), "done");
-    call.server.store.record(AuditEvent { address: Some(call.address.clone()), ..row }).await?;
+    call.server.store.record(call.event(format.action(), account.to_string(), "done")?).await?;
     let bytes = render(turn, made, format).await?;
     let mut response = Response::new(Body::from(bytes));
     let headers = response.headers_mut();

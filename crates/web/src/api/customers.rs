@@ -6,7 +6,6 @@ use http::StatusCode;
 use ledger::customer::{CustomerDetails, CustomerFields, Ssn};
 use ledger::{CustomerNumber, CustomerStatus, NewCustomer, Refusal};
 use serde::{Deserialize, Serialize};
-use store::AuditEvent;
 use utoipa::ToSchema;
 
 use super::answer::{Digits, Time, json, with_status};
@@ -209,7 +208,7 @@ async fn reveal(call: Call) -> Handled {
 
 /// Writes down who is about to see a social security number; if it cannot be, nothing is shown.
 pub(crate) async fn note_reveal(call: &Call, number: CustomerNumber) -> Result<(), Problem> {
-    let event = AuditEvent::of(&call.actor()?, "customer.ssn.reveal", number.to_string(), "done");
+    let event = call.event("customer.ssn.reveal", number.to_string(), "done")?;
     Ok(call.store.record(event).await?)
 }
 

@@ -7,7 +7,7 @@
 use askama::Template;
 use http::StatusCode;
 use http::header::SET_COOKIE;
-use store::{AuditEvent, SessionKind, SessionView, Staff};
+use store::{SessionKind, SessionView, Staff};
 
 use super::form::{self, FormPage, Input, fill, token_field};
 use super::layout::{Layout, Notice};
@@ -224,6 +224,6 @@ pub(super) async fn prove_password(
         return Ok(staff);
     }
     store.record_sign_in(name.clone(), call.address.clone(), false).await?;
-    store.record(AuditEvent::of(&call.actor()?, action, name, "denied")).await?;
+    store.record(call.event(action, name, "denied")?).await?;
     Err(Problem::field("current", "is wrong"))
 }

@@ -109,7 +109,7 @@ async fn exactly_those_whom_its_rule_names_get_into_a_route() {
 }
 
 /// The headers that every answer carries, whoever asks for what.
-fn assert_is_protected(answer: &Answer, place: &str) {
+pub(crate) fn assert_is_protected(answer: &Answer, place: &str) {
     let policy = answer.header("content-security-policy");
     for part in ["default-src 'self'", "frame-ancestors 'none'", "form-action 'self'"] {
         assert!(policy.contains(part), "{place}: {policy}");
@@ -118,6 +118,8 @@ fn assert_is_protected(answer: &Answer, place: &str) {
     assert_eq!(answer.header("x-content-type-options"), "nosniff", "{place}");
     assert_eq!(answer.header("referrer-policy"), "no-referrer", "{place}");
     assert_eq!(answer.header("cross-origin-opener-policy"), "same-origin", "{place}");
+    assert_eq!(answer.header("cross-origin-resource-policy"), "same-origin", "{place}");
+    assert!(answer.header("permissions-policy").contains("camera=()"), "{place}");
     assert!(!answer.header("cache-control").is_empty(), "{place}");
     // No inline code: the policy would stop it, so a page that has some is broken.
     if answer.header("content-type").starts_with("text/html") {

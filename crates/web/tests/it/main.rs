@@ -15,6 +15,7 @@ mod cluster;
 mod concurrency;
 mod defects;
 mod errors;
+mod exports;
 mod health;
 mod near;
 mod pages;
