@@ -2,12 +2,13 @@
 
 use askama::Template;
 use http::StatusCode;
-use ledger::CustomerNumber;
+use ledger::{AccountNumber, CustomerNumber, OperationId};
 use store::{AccountView, Entry};
 
 use super::cash::holder;
 use super::form::ConfirmPage;
 use super::layout::{Layout, Notice};
+use super::receipt::concerns;
 use super::show::{AccountRow, EntryRow, customer_path, kind, money, when};
 use super::{form, page, see_other, statement};
 use crate::api::accounts::find;
@@ -99,7 +100,7 @@ async fn show(call: &Call, status: StatusCode, notice: Option<Notice>) -> Handle
     let role = call.caller()?.role();
     let (counter, reads) = (Access::COUNTER.allows(role), Access::ENTRIES.allows(role));
     let query = call.query();
-    let done = query.get("done").parse::<i64>().ok();
+    let done = done_here(call, query.get("done"), view.account.number).await?;
     let entries = if reads {
         let found = call.books.entries(view.account.number, None, ENTRIES).await?;
         found.map(|page| page.rows).unwrap_or_default()
@@ -112,7 +113,7 @@ async fn show(call: &Call, status: StatusCode, notice: Option<Notice>) -> Handle
     let mut facts = vec![
         ("Kind", account.kind.as_str().to_owned()),
         ("Available", money(account.available())),
-        ("Customer", account.customer.to_string()),
+        ("Customer", holder(call, &view).await?),
     ];
     if account.customer_status != ledger::CustomerStatus::Active {
         facts.push(("Customer's status", account.customer_status.as_str().to_owned()));
@@ -138,6 +139,19 @@ async fn show(call: &Call, status: StatusCode, notice: Option<Notice>) -> Handle
             layout,
         },
     )
+}
+
+/// The operation that the address speaks of, if the books have it for this account: an address that
+/// somebody made up says nothing.
+async fn done_here(
+    call: &Call,
+    typed: &str,
+    account: AccountNumber,
+) -> Result<Option<i64>, Problem> {
+    let Ok(operation) = OperationId::parse(typed) else { return Ok(None) };
+    let booked = call.books.booked_operation(operation).await?;
+    let here = booked.filter(|booked| concerns(booked, account));
+    Ok(here.map(|booked| booked.operation.get()))
 }
 
 /// What was just done, if the viewer could take it back at once.
@@ -197,20 +211,20 @@ async fn ask_to_close(call: Call) -> Handled {
 async fn close(call: Call) -> Handled {
     form::read(&call)?;
     let closed = call.store.close_account(&call.actor()?, call.account()?).await;
-    after(&call, closed).await
+    after(&call, closed, "closed").await
 }
 
 async fn reactivate(call: Call) -> Handled {
     form::read(&call)?;
     let opened = call.store.reactivate_account(&call.actor()?, call.account()?).await;
-    after(&call, opened).await
+    after(&call, opened, "reactivated").await
 }
 
-async fn after(call: &Call, changed: Result<AccountView, store::Error>) -> Handled {
+async fn after(call: &Call, changed: Result<AccountView, store::Error>, done: &str) -> Handled {
     match changed.map_err(Problem::from) {
         Ok(view) => {
-            let account = view.account;
-            Ok(see_other(&customer_path(account.customer.get(), true)))
+            let path = customer_path(view.account.customer.get(), true);
+            Ok(see_other(&format!("{path}?done=account-{done}")))
         }
         Err(problem) if problem.refusal.is_some() && problem.status != StatusCode::NOT_FOUND => {
             show(call, problem.status, Some(form::notice_of(&problem))).await

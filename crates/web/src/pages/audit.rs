@@ -13,7 +13,7 @@ use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use http::{HeaderValue, StatusCode};
 use jiff::civil::Date;
 use ledger::{CustomerNumber, UserId};
-use store::{AuditEvent, AuditFilter, AuditRow, PAGE_ROWS_MAX, UnixMs};
+use store::{AuditFilter, AuditRow, PAGE_ROWS_MAX, UnixMs};
 
 use super::form::{Input, fill};
 use super::layout::{Layout, Notice};
@@ -27,7 +27,7 @@ use crate::problem::{FieldError, Problem};
 use crate::route::{Access, Handled, Route, handler};
 
 /// The most rows of one export; the next one begins with an earlier "until".
-const EXPORT_ROWS_MAX: usize = 10_000;
+pub(super) const EXPORT_ROWS_MAX: usize = 10_000;
 const SUBJECT_LENGTH_MAX: usize = 80;
 const FILTERS: [&str; 7] = ["from", "until", "user", "customer", "action", "result", "subject"];
 
@@ -47,7 +47,7 @@ const ACTIONS: &[(&str, &str)] = &[
     ("transfer", "Reversals"),
     ("outcome", "Unknown outcomes"),
     ("statement", "Exports of statements"),
-    ("audit", "Exports of these rows"),
+    ("audit", "Exports of rows and postings"),
 ];
 const RESULTS: &[(&str, &str)] =
     &[("", "Any"), ("done", "Done"), ("denied", "Denied"), ("failed", "Failed")];
@@ -232,8 +232,7 @@ async fn export(call: Call) -> Handled {
     let query = call.query();
     let (filter, store) = (filter(&query)?, &call.store);
     // Before the answer: an export that is not on record does not leave.
-    let row = AuditEvent::of(&call.actor()?, "audit.export", String::new(), "done");
-    store.record(row).await?;
+    store.record(call.event("audit.export", String::new(), "done")?).await?;
     let mut text = String::from("id,time,user,session,action,subject,result,server,address\r\n");
     let (mut before, mut count) = (None, 0_usize);
     loop {
@@ -247,16 +246,25 @@ async fn export(call: Call) -> Handled {
             break;
         }
         if count >= EXPORT_ROWS_MAX {
-            let rule = "must be earlier, or the first day later: at most 10,000 rows are exported";
-            return Err(Problem::field("until", rule));
+            return Err(too_many_rows());
         }
     }
+    Ok(csv_file(text, "attachment; filename=\"audit.csv\""))
+}
+
+/// Why an export is refused that does not end.
+pub(super) fn too_many_rows() -> Problem {
+    let rule = "must be earlier, or the first day later: at most 10,000 rows are exported";
+    Problem::field("until", rule)
+}
+
+/// A table that is saved and not shown.
+pub(super) fn csv_file(text: String, disposition: &'static str) -> Response {
     let mut response = Response::new(Body::from(text));
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/csv; charset=utf-8"));
-    let name = HeaderValue::from_static("attachment; filename=\"audit.csv\"");
-    headers.insert(CONTENT_DISPOSITION, name);
-    Ok(response)
+    headers.insert(CONTENT_DISPOSITION, HeaderValue::from_static(disposition));
+    response
 }
 
 fn line(text: &mut String, row: &AuditRow) {

@@ -1,9 +1,9 @@
 //! The forms that add and edit a customer.
 
-use ledger::NewCustomer;
 use ledger::customer::{CustomerDetails, CustomerFields};
+use ledger::{CustomerStatus, NewCustomer};
 
-use super::customers::find;
+use super::customers::{find, show_deactivated};
 use super::form::{self, FormPage, Input, fill, notice_of, token_field};
 use super::layout::Layout;
 use super::see_other;
@@ -93,6 +93,9 @@ async fn create(call: Call) -> Handled {
 }
 
 async fn edit(call: Call) -> Handled {
+    if find(&call).await?.status == CustomerStatus::Deactivated {
+        return show_deactivated(&call).await;
+    }
     show_edit(&call, &Fields::default(), None).await
 }
 

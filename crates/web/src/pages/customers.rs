@@ -84,18 +84,41 @@ pub(super) async fn find(call: &Call) -> Result<store::Customer, Problem> {
 }
 
 async fn view(call: Call) -> Handled {
-    let query = call.query();
-    let notice = match query.get("done") {
-        "created" => Some(Notice::good("The customer was added.", "")),
-        "updated" => Some(Notice::good("The customer's data was updated.", "")),
-        "activated" => Some(Notice::good("The customer is active again.", "")),
-        "deactivated" => Some(Notice::good(
-            "The customer was deactivated.",
-            "Nothing moves on the accounts until the customer is activated.",
-        )),
-        _ => None,
-    };
+    let notice = done_notice(&call).await?;
     show(&call, StatusCode::OK, notice, false).await
+}
+
+/// What a form that was just sent has done, by the word in the address: the latest message of the
+/// books, and what is said above the page.
+const DONE: [(&str, &str, &str, &str); 6] = [
+    ("created", "Customer created", "The customer was added.", ""),
+    ("updated", "Customer data updated", "The customer's data was updated.", ""),
+    ("activated", "Customer activated", "The customer is active again.", ""),
+    (
+        "deactivated",
+        "Customer deactivated",
+        "The customer was deactivated.",
+        "Nothing moves on the accounts until the customer is activated.",
+    ),
+    ("account-closed", "Account closed", "The account was closed.", ""),
+    ("account-reactivated", "Account reactivated", "The account is open again.", ""),
+];
+
+/// Nothing is said that the books do not: the address may have been made up.
+async fn done_notice(call: &Call) -> Result<Option<Notice>, Problem> {
+    let query = call.query();
+    let done = query.get("done");
+    let Some((_, message, title, text)) = DONE.into_iter().find(|(word, ..)| *word == done) else {
+        return Ok(None);
+    };
+    let customer = find(call).await?;
+    let is_so = if done.starts_with("account-") {
+        let accounts = call.books.accounts_of(customer.number).await?;
+        accounts.iter().any(|view| view.message == message)
+    } else {
+        customer.message == message
+    };
+    Ok(is_so.then(|| Notice::good(title, text)))
 }
 
 /// Shows the social security number, once, and writes down who asked.
@@ -137,6 +160,13 @@ async fn show(call: &Call, status: StatusCode, notice: Option<Notice>, revealed:
             revealed,
         },
     )
+}
+
+/// What is shown instead of a form about a customer of whom nothing can be changed now.
+pub(super) async fn show_deactivated(call: &Call) -> Handled {
+    let advice = "Activate the customer first.";
+    let notice = Notice::bad("This customer is deactivated.", advice);
+    show(call, StatusCode::CONFLICT, Some(notice), false).await
 }
 
 /// Says what deactivating means before it is done.

@@ -75,6 +75,9 @@ impl DashboardPage {
 
     /// Puts what is wrong with a social security number beside it.
     pub(super) fn fail_ssn(&mut self, typed: &str, error: &'static str) {
+        for input in &mut self.inputs {
+            input.focus = false;
+        }
         typed.clone_into(&mut self.ssn);
         self.ssn_error = Some(error);
     }

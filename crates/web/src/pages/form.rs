@@ -9,7 +9,7 @@ use super::layout::{Layout, Notice};
 use super::page;
 use crate::call::Call;
 use crate::fields::Fields;
-use crate::problem::{FieldError, Kind, Problem};
+use crate::problem::{FieldError, Kind, Problem, refusal};
 use crate::route::Handled;
 
 /// The form token's field.
@@ -143,6 +143,11 @@ impl FormPage {
 }
 
 impl ConfirmPage {
+    /// Whether a fact is the sum that moves: it stands out.
+    fn is_what_moves(name: &str) -> bool {
+        ["Deposit", "Withdrawal", "Amount"].contains(&name)
+    }
+
     /// Shows it: as the answer to a problem if there is one.
     pub(super) fn show(self, problem: Option<&Problem>) -> Handled {
         answer(&self, problem)
@@ -187,9 +192,10 @@ pub(super) fn key(form: &Fields) -> Result<IdempotencyKey, Problem> {
 /// What a problem of the books looks like above a form. `None`: it concerns fields only.
 pub(super) fn notice_of(problem: &Problem) -> Notice {
     if let Some(refusal) = problem.refusal {
+        let nothing = if refusal::is_of_money(refusal) { "moved" } else { "changed" };
         return Notice::bad(
             format!("{}.", problem.title),
-            format!("Nothing was moved. {}", crate::problem::refusal::advice(refusal)),
+            format!("Nothing was {nothing}. {}", refusal::advice(refusal)),
         );
     }
     match problem.word {

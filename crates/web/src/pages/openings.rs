@@ -1,10 +1,10 @@
 //! Opening an account by form: its key too is born with the form.
 
 use ledger::operation::Opening;
-use ledger::{AccountKind, Amount, Currency, Operation, Request};
+use ledger::{AccountKind, Amount, Currency, CustomerStatus, Operation, Request};
 
 use super::cash::result_path;
-use super::customers::find;
+use super::customers::{find, show_deactivated};
 use super::form::{self, FormPage, Input, fill, notice_of, token_field};
 use super::layout::Layout;
 use super::see_other;
@@ -31,6 +31,9 @@ const CURRENCIES: &[(&str, &str)] = &[
 ];
 
 async fn new(call: Call) -> Handled {
+    if find(&call).await?.status == CustomerStatus::Deactivated {
+        return show_deactivated(&call).await;
+    }
     show(&call, &form::new_key(), &Fields::default(), None).await
 }
 

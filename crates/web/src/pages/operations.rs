@@ -4,16 +4,19 @@
 use askama::Template;
 use http::StatusCode;
 use ledger::{AccountNumber, Answer, Balance, LegAnswer};
-use store::{OperationFilter, OperationView};
+use store::{OperationFilter, OperationView, PAGE_ROWS_MAX};
 
-use super::audit::days_and_user;
+use super::audit::{EXPORT_ROWS_MAX, csv_file, days_and_user, too_many_rows};
 use super::form::{Input, fill};
 use super::layout::{Layout, Notice};
 use super::page;
 use super::show::{kind, money, when};
 use super::today::refusal_of;
+use crate::api::answer::Time;
 use crate::api::cursor::{self, List};
 use crate::call::Call;
+use crate::csv;
+use crate::csv::Cell::{Number, Text};
 use crate::fields::Fields;
 use crate::problem::{FieldError, Problem, refusal};
 use crate::route::{Access, Handled, Route, handler};
@@ -21,7 +24,10 @@ use crate::route::{Access, Handled, Route, handler};
 const PATH: &str = "/audit/operations";
 const FILTERS: [&str; 3] = ["from", "until", "user"];
 
-pub(super) static ROUTES: &[Route] = &[Route::get(PATH, Access::AUDITOR, handler!(list))];
+pub(super) static ROUTES: &[Route] = &[
+    Route::get(PATH, Access::AUDITOR, handler!(list)),
+    Route::get("/audit/operations.csv", Access::AUDITOR, handler!(export)),
+];
 
 #[derive(Template)]
 #[template(path = "operations.html")]
@@ -30,6 +36,7 @@ struct OperationsPage {
     notice: Option<Notice>,
     inputs: Vec<Input>,
     rows: Vec<Row>,
+    export: Option<String>,
     next: Option<String>,
 }
 
@@ -118,12 +125,13 @@ async fn list(call: Call) -> Handled {
                 notice: Some(Notice::bad("Please check the marked fields.", "")),
                 inputs: inputs(&query, &problem.errors),
                 rows: Vec::new(),
+                export: None,
                 next: None,
             };
             return page(problem.status, &template);
         }
     };
-    let (before, limit) = cursor::page(List::Operations, &query)?;
+    let (before, limit) = cursor::screen(List::Operations, &query)?;
     let found = call.books.operations(filter, before, limit).await?;
     let given = FILTERS.into_iter().map(|name| (name, query.get(name)));
     let given = given.filter(|(_, value)| !value.is_empty());
@@ -136,7 +144,62 @@ async fn list(call: Call) -> Handled {
         notice: None,
         inputs: inputs(&query, &[]),
         rows: found.rows.into_iter().map(Row::from).collect(),
+        export: Some(format!("{PATH}.csv?{filters}")),
         next,
     };
     page(StatusCode::OK, &template)
+}
+
+/// All postings of the filter, newest first, as RFC 4180 has it. A batch is one row, without sums.
+async fn export(call: Call) -> Handled {
+    let query = call.query();
+    let filter = filter(&query)?;
+    // Before the answer: an export that is not on record does not leave.
+    call.store.record(call.event("audit.export.postings", String::new(), "done")?).await?;
+    let mut text = String::from(
+        "operation,time,user,session,kind,amount,currency,from,to,transfer,result,server\r\n",
+    );
+    let (mut before, mut count) = (None, 0_usize);
+    loop {
+        let found = call.books.operations(filter.clone(), before, PAGE_ROWS_MAX).await?;
+        count = count.saturating_add(found.rows.len());
+        before = found.next;
+        for view in found.rows {
+            line(&mut text, view);
+        }
+        if before.is_none() {
+            return Ok(csv_file(text, "attachment; filename=\"postings.csv\""));
+        }
+        if count >= EXPORT_ROWS_MAX {
+            return Err(too_many_rows());
+        }
+    }
+}
+
+fn line(text: &mut String, view: OperationView) {
+    let at = Time(view.booked_at).to_string();
+    let (session, kind) = (view.session.to_string(), view.kind.clone());
+    let moved = view.moved.map(|moved| moved.amount);
+    let sum = moved.map(|amount| Balance::new(amount.minor(), amount.currency()).to_string());
+    let sum = sum.unwrap_or_default();
+    let currency = moved.map_or("", |amount| amount.currency().code());
+    let row = Row::from(view);
+    let transfer = row.transfer.map(|number| number.to_string()).unwrap_or_default();
+    csv::row(
+        text,
+        &[
+            Number(&row.operation.to_string()),
+            Text(&at),
+            Text(&row.user),
+            Number(&session),
+            Text(&kind),
+            Number(&sum),
+            Text(currency),
+            Text(&row.from),
+            Text(&row.to),
+            Number(&transfer),
+            Text(&row.result),
+            Text(&row.server),
+        ],
+    );
 }

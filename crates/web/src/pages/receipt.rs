@@ -70,7 +70,7 @@ const fn is_executives(effect: &Effect) -> bool {
 }
 
 /// Whether an operation touched an account.
-fn concerns(booked: &Booked, account: AccountNumber) -> bool {
+pub(super) fn concerns(booked: &Booked, account: AccountNumber) -> bool {
     let opened = match &booked.answer {
         ledger::Answer::Opened { account: opened, .. } => *opened == account,
         ledger::Answer::OpenRefused(_) | ledger::Answer::Legs(_) => false,

@@ -7,7 +7,7 @@
 use askama::Template;
 use http::StatusCode;
 use ledger::{Role, UserId};
-use store::{AuditEvent, Staff, StaffChange, StaffChanged};
+use store::{Staff, StaffChange, StaffChanged};
 
 use super::form::{self, FormPage, Input, fill, token_field};
 use super::layout::{Layout, Notice};
@@ -45,12 +45,16 @@ const ROLES: &[(&str, &str)] = &[
     ("administrator", "Administrator: staff, no money"),
 ];
 
+/// A screenful, as in other lists.
+const ROWS_MAX: usize = 50;
+
 #[derive(Template)]
 #[template(path = "staff.html")]
 struct StaffPage {
     layout: Layout,
     notice: Option<Notice>,
     rows: Vec<Staff>,
+    next: Option<String>,
 }
 
 #[derive(Template)]
@@ -72,8 +76,15 @@ struct MemberPage {
 }
 
 async fn list(call: Call) -> Handled {
-    let rows = call.books.staff_list().await?;
-    page(StatusCode::OK, &StaffPage { layout: Layout::of(&call), notice: None, rows })
+    let query = call.query();
+    let after = query.get("after");
+    let mut rows = call.books.staff_list().await?;
+    rows.retain(|staff| staff.user.as_str() > after);
+    let more = rows.len() > ROWS_MAX;
+    rows.truncate(ROWS_MAX);
+    let last = rows.last().filter(|_| more);
+    let next = last.map(|staff| format!("/staff?after={}", staff.user));
+    page(StatusCode::OK, &StaffPage { layout: Layout::of(&call), notice: None, rows, next })
 }
 
 async fn new(call: Call) -> Handled {
@@ -259,8 +270,7 @@ async fn change_staff(
     let (actor, action, subject) = (call.actor()?, change.action(), user.to_string());
     let changed = call.store.change_staff(&actor, user, change).await?;
     if changed == StaffChanged::NotAllowed {
-        let denial = AuditEvent::of(&actor, action, subject, "denied");
-        call.store.record(denial).await?;
+        call.store.record(call.event(action, subject, "denied")?).await?;
     }
     Ok(changed)
 }

@@ -41,6 +41,7 @@ struct StatementPage {
     entries: Vec<EntryRow>,
     /// Which part this is, if there are several.
     part: String,
+    /// Below the last part alone, where it is the balance of the row above.
     closing: String,
     files: Vec<(String, &'static str)>,
     /// Other parts and other months.
@@ -114,6 +115,11 @@ fn empty(call: &Call, number: i64, query: &Fields, errors: &[FieldError]) -> Sta
 
 fn refill(template: &mut StatementPage, query: &Fields, problem: &Problem) {
     template.notice = Some(super::form::notice_of(problem));
+    // No form has a field for the number of a statement: it comes with a link.
+    if let Some(error) = problem.errors.iter().find(|error| error.field == "number") {
+        let rule = format!("The number of the statement {}.", error.rule);
+        template.notice = Some(Notice::bad(rule, "Choose the entries or the days below."));
+    }
     // One of all the forms: a page has one focus.
     let mut has_focus = false;
     for inputs in
@@ -147,8 +153,8 @@ fn show(template: &mut StatementPage, made: &Made, query: &Fields) {
         ("Credits", total(statement.credits())),
         ("Debits", total(statement.debits())),
         ("Opening balance", money(statement.opening())),
+        ("Closing balance", money(statement.closing())),
     ];
-    template.closing = money(statement.closing());
     let path = format!("/accounts/{}/statement", holding.account);
     let file = |(ending, name)| (format!("{path}.{ending}?number={number}"), name);
     template.files = FILES.into_iter().map(file).collect();
@@ -159,6 +165,9 @@ fn show(template: &mut StatementPage, made: &Made, query: &Fields) {
     let skipped = part.saturating_sub(1).saturating_mul(PART_ROWS);
     let shown = entries.iter().skip(skipped).take(PART_ROWS);
     template.entries = shown.map(EntryRow::of).collect();
+    if part == parts {
+        template.closing = money(statement.closing());
+    }
     if parts > 1 {
         template.part = format!("Part {part} of {parts}");
         let link = |part: usize| format!("{path}?number={number}&part={part}");

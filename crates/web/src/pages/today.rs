@@ -11,7 +11,7 @@ use askama::Template;
 use http::StatusCode;
 use ledger::receipt::Moved;
 use ledger::{Answer, Balance, Currency, Day, IdempotencyKey, LegAnswer, Refusal, Role};
-use store::{OperationFilter, OperationView, PAGE_ROWS_MAX, UnixMs, now_ms};
+use store::{OperationFilter, OperationView, UnixMs, now_ms};
 
 use super::layout::Layout;
 use super::page;
@@ -23,6 +23,8 @@ use crate::unknown;
 
 /// Rows of a list: a glance, not a search.
 const ROWS: usize = 10;
+/// The postings of a day that totals are made of: one read.
+const TOTALLED_MAX: u32 = 500;
 /// The rows of the logs that one answer gives.
 const LOG_ROWS: u32 = store::LOG_ROWS_MAX;
 
@@ -45,17 +47,31 @@ struct Part {
     empty: &'static str,
 }
 
+impl Part {
+    /// Whether numbers stand in a column, one below the other.
+    fn is_of_figures(&self, column: &usize) -> bool {
+        let first = self.rows.first().and_then(|row| row.get(*column));
+        first.is_some_and(|cell| cell.figure)
+    }
+}
+
 struct Cell {
     text: String,
     path: Option<String>,
+    /// A sum or a count.
+    figure: bool,
 }
 
 fn text(text: impl Into<String>) -> Cell {
-    Cell { text: text.into(), path: None }
+    Cell { text: text.into(), path: None, figure: false }
+}
+
+fn figure(text: impl Into<String>) -> Cell {
+    Cell { text: text.into(), path: None, figure: true }
 }
 
 fn link(text: impl std::fmt::Display, path: &str) -> Cell {
-    Cell { path: Some(format!("{path}{text}")), text: text.to_string() }
+    Cell { path: Some(format!("{path}{text}")), text: text.to_string(), figure: false }
 }
 
 async fn view(call: Call) -> Handled {
@@ -77,7 +93,7 @@ async fn own_operations(call: &Call, today: Day) -> Result<Vec<OperationView>, P
         from: Some(today.begins_at_ms()),
         until: None,
     };
-    Ok(call.books.operations(filter, None, PAGE_ROWS_MAX).await?.rows)
+    Ok(call.books.operations(filter, None, TOTALLED_MAX).await?.rows)
 }
 
 async fn of_counter(call: &Call, today: Day) -> Result<Vec<Part>, Problem> {
@@ -85,7 +101,7 @@ async fn of_counter(call: &Call, today: Day) -> Result<Vec<Part>, Problem> {
     let refused: Vec<_> = operations.iter().filter_map(refused_row).take(ROWS).collect();
     Ok(vec![
         Part {
-            title: "Totals of your newest 500 postings today",
+            title: totals_title(operations.len()),
             heads: &["What", "Number", "Sum"],
             rows: totals(&operations),
             empty: "Nothing posted yet.",
@@ -131,6 +147,15 @@ async fn not_known(call: &Call, today: Day) -> Result<Part, Problem> {
     })
 }
 
+/// The totals are of one read, which may not be all of the day.
+fn totals_title(count: usize) -> &'static str {
+    if u32::try_from(count).is_ok_and(|count| count < TOTALLED_MAX) {
+        "Your totals"
+    } else {
+        "Totals of your newest 500 postings"
+    }
+}
+
 /// By kind and currency, of what moved.
 fn totals(operations: &[OperationView]) -> Vec<Vec<Cell>> {
     let mut sums: BTreeMap<(String, &'static str), (u64, Currency, i64)> = BTreeMap::new();
@@ -143,7 +168,7 @@ fn totals(operations: &[OperationView]) -> Vec<Vec<Cell>> {
     }
     sums.into_iter()
         .map(|((name, _), (count, currency, sum))| {
-            vec![text(name), text(count.to_string()), text(money(Balance::new(sum, currency)))]
+            vec![text(name), figure(count.to_string()), figure(money(Balance::new(sum, currency)))]
         })
         .collect()
 }
@@ -155,7 +180,7 @@ fn posted_row(operation: &OperationView) -> Option<Vec<Cell>> {
     Some(vec![
         text(when(operation.booked_at)),
         text(kind(&operation.kind)),
-        text(money(Balance::new(moved.amount.minor(), moved.amount.currency()))),
+        figure(money(Balance::new(moved.amount.minor(), moved.amount.currency()))),
         link(account, "/accounts/"),
         link(transfer, "/transfers/"),
     ])
@@ -263,7 +288,7 @@ async fn of_administrator(call: &Call) -> Result<Vec<Part>, Problem> {
     let mut counts: BTreeMap<(&'static str, &'static str), u64> = BTreeMap::new();
     for each in &staff {
         let state = match (each.disabled, each.password_generated) {
-            (true, _) => "disabled",
+            (true, _) => "deactivated",
             (false, true) => "password to be chosen",
             (false, false) => "active",
         };
@@ -271,8 +296,8 @@ async fn of_administrator(call: &Call) -> Result<Vec<Part>, Problem> {
         *count = count.saturating_add(1);
     }
     let states = counts.into_iter();
-    let states =
-        states.map(|((role, state), count)| vec![text(role), text(state), text(count.to_string())]);
+    let states = states
+        .map(|((role, state), count)| vec![text(role), text(state), figure(count.to_string())]);
     let locked =
         locked.into_iter().map(|(user, until)| vec![link(user, "/staff/"), text(when(until))]);
     let mut parts = vec![

@@ -47,6 +47,32 @@ pub(crate) fn title(refusal: Refusal) -> String {
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
+/// Whether it was money that did not move; else a customer or an account stayed as it was.
+pub(crate) const fn is_of_money(refusal: Refusal) -> bool {
+    use Refusal as R;
+    match refusal {
+        R::AccountUnknown
+        | R::AccountClosed
+        | R::CustomerDeactivated
+        | R::InsufficientFunds
+        | R::CurrencyMismatch
+        | R::SameAccount
+        | R::BooksFull
+        | R::TransferUnknown
+        | R::AlreadyReversed
+        | R::IsReversal
+        | R::NotOwnTransfer
+        | R::NotOfToday => true,
+        R::CustomerUnknown
+        | R::AccountKindTaken
+        | R::BalanceNotZero
+        | R::HoldsOpen
+        | R::AccountOpen
+        | R::CustomerActive
+        | R::SsnTaken => false,
+    }
+}
+
 /// What to tell the customer who stands at the counter, and what to do next.
 pub(crate) const fn advice(refusal: Refusal) -> &'static str {
     match refusal {

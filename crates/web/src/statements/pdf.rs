@@ -39,8 +39,8 @@ const FIRST_TABLE: f32 = 222.0;
 /// The right edge of the numbers, and the left edges and widths of the texts.
 const NUMBER: f32 = 78.0;
 const BOOKED: f32 = 86.0;
-const WHAT_FOR: f32 = 166.0;
-const WHAT_FOR_WIDTH: f32 = 180.0;
+const WHAT_FOR: f32 = 172.0;
+const WHAT_FOR_WIDTH: f32 = 174.0;
 const WITH: f32 = 352.0;
 const AMOUNT: f32 = 478.0;
 const BALANCE: f32 = RIGHT;

@@ -166,6 +166,7 @@ async fn an_executive_adds_a_customer_and_opens_an_account() {
     assert_eq!(made.header("location"), "/customers/110110000?done=created");
     let taken = submit(&bank, who, "/customers/new", &fields("Bob", "012345678")).await.expect(409);
     assert!(taken.text.contains("belongs to a customer already"));
+    assert!(taken.text.contains("Nothing was changed.") && taken.text.contains("Bob"));
     let found = [("form_token", &*token), ("ssn", "012345678")];
     let found = submit(&bank, who, "/customers/find", &found).await.expect(303);
     assert_eq!(found.header("location"), "/customers/110110000");
@@ -182,7 +183,7 @@ async fn an_executive_adds_a_customer_and_opens_an_account() {
         let opened = submit(&bank, who, path, &open).await.expect(303);
         assert_eq!(opened.header("location"), format!("/accounts/360110000{end}"));
         let view = get(&bank, who, opened.header("location")).await.expect(200);
-        assert!(view.text.contains("12.34 USD"));
+        assert!(view.text.contains("12.34 USD") && view.text.contains("Ada, 110110000"));
     }
     let view = get(&bank, who, "/customers/110110000").await.expect(200);
     assert!(view.text.contains("12.34 USD"));
@@ -297,8 +298,20 @@ async fn closing_and_deactivating_ask_first() {
         let page = get(&bank, who, path).await.expect(200);
         assert!(page.text.contains("badge open") || page.text.contains("badge active"));
         let fields = [("form_token", &*token)];
-        submit(&bank, who, &format!("{path}/{end}"), &fields).await.expect(303);
+        let done = submit(&bank, who, &format!("{path}/{end}"), &fields).await.expect(303);
+        let page = get(&bank, who, done.header("location")).await.expect(200);
+        assert!(page.text.contains("notice good"), "it says what was done: {}", page.text);
     }
     let page = get(&bank, who, "/customers/110110000").await.expect(200);
     assert!(page.text.contains("badge deactivated") && page.text.contains("badge closed"));
+    // An address that somebody made up says nothing that is not so.
+    for made_up in ["/customers/110110000?done=created", "/accounts/360110000?done=99&again=1"] {
+        let page = get(&bank, who, made_up).await.expect(200);
+        assert!(!page.text.contains("class=\"notice"), "{}", page.text);
+    }
+    // Nobody fills in a form that cannot be taken.
+    for form in ["edit", "accounts/new"] {
+        let page = get(&bank, who, &format!("/customers/110110000/{form}")).await.expect(409);
+        assert!(page.text.contains("Activate the customer first."), "{}", page.text);
+    }
 }

@@ -146,6 +146,32 @@ async fn an_administrator_changes_others_and_never_themselves() {
 }
 
 #[tokio::test]
+async fn the_staff_of_a_large_bank_come_in_pages() {
+    let bank = Bank::open().await;
+    for number in 100..160 {
+        let staff = store::Staff {
+            user: ledger::UserId::parse(&format!("C00000{number}")).unwrap(),
+            name: format!("Number {number}"),
+            role: ledger::Role::Teller,
+            password_hash: "none".into(),
+            password_generated: true,
+            disabled: false,
+        };
+        assert!(bank.store.add_staff(staff).await.unwrap());
+    }
+    let (mut path, mut users) = (Some("/staff".to_owned()), Vec::new());
+    while let Some(here) = path {
+        let page = get(&bank, &bank.administrator, &here).await.expect(200).text;
+        let rows = page.split("href=\"/staff/C").skip(1);
+        users.extend(rows.map(|row| row.split('"').next().unwrap().to_owned()));
+        let next = page.split("href=\"/staff?after=").nth(1);
+        path = next.map(|rest| format!("/staff?after={}", rest.split('"').next().unwrap()));
+    }
+    assert_eq!(users.len(), 65, "each once: {users:?}");
+    assert!(users.is_sorted());
+}
+
+#[tokio::test]
 async fn one_sees_and_ends_ones_own_sessions() {
     let bank = Bank::open().await;
     let here = sign_in(&bank, "C00000003", PASSWORD).await;
@@ -206,7 +232,8 @@ async fn a_social_security_number_is_shown_on_request_and_the_request_is_noted()
     let seen = bank.get(&api).token(&bank.auditor).send().await.expect(200);
     assert_eq!(seen.json()["ssn"], "•••••5678");
     for token in [&bank.executive, &bank.auditor] {
-        let shown = bank.post(&format!("{api}/ssn")).token(token).send().await.expect(200);
+        let ask = bank.post(&format!("{api}/ssn")).token(token);
+        let shown = ask.header("x-forwarded-for", "203.0.113.77").send().await.expect(200);
         assert_eq!(shown.json()["ssn"], "912345678");
     }
     let unknown = bank.post("/api/v1/customers/110110099/ssn").token(&bank.auditor).send().await;
@@ -214,6 +241,9 @@ async fn a_social_security_number_is_shown_on_request_and_the_request_is_noted()
     let page = get(&bank, &bank.auditor, &path).await.expect(200);
     assert!(!page.text.contains("Deactivate") && !page.text.contains("/edit"));
     let rows = bank.audit("customer.ssn").await;
+    // Where it was asked from, which need not be where the session began.
+    let from = rows.iter().filter(|row| row.address == "203.0.113.77").count();
+    assert_eq!(from, 2);
     let rows: Vec<_> =
         rows.iter().map(|row| (row.user.as_ref().unwrap().as_str(), &*row.subject)).collect();
     let twice = [("C00000001", &*customer), ("C00000004", &*customer)].repeat(2);

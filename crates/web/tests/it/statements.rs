@@ -274,6 +274,11 @@ async fn the_page_shows_long_statements_in_parts_and_leads_to_the_files() {
     }
     let last = page(&format!("number={number}&part=3")).await.expect(200);
     assert_eq!(last.text.matches("<tr><td>").count(), 51);
+    // The balance at the end stands below the row that has it, and above all parts.
+    assert_eq!(first.text.matches("Closing balance").count(), 1);
+    assert_eq!(last.text.matches("Closing balance").count(), 2);
+    let wrong = page("number=x").await.expect(400);
+    assert!(wrong.text.contains("The number of the statement must"), "{}", wrong.text);
     let wrong = page("month=2026-13").await.expect(400);
     assert!(wrong.text.contains("must be a month such as 2026-11"));
     let past = page("month=2020-02").await.expect(200);

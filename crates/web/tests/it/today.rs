@@ -14,7 +14,8 @@ async fn the_counter_sees_its_own_day() {
     assert!(home.text.contains("data-hx-get=\"/today\"") && home.text.contains("href=\"/today\""));
     assert!(!home.text.contains("1,001.00"), "the home page does not wait for it");
     let today = get(&bank, &bank.teller, "/today").await.expect(200);
-    for part in ["<td>2</td><td>1,001.00 USD</td>", "does not have that much available", &account] {
+    let cells = "<td class=\"money\">2</td><td class=\"money\">1,001.00 USD</td>";
+    for part in ["Your totals", cells, "does not have that much available", &account] {
         assert!(today.text.contains(part), "{part}: {}", today.text);
     }
     // As a server notes it when it cannot say what became of a posting.
@@ -60,8 +61,8 @@ async fn executives_auditors_and_administrators_see_theirs() {
         bank.store.record_sign_in("C00000003".into(), "elsewhere".into(), false).await.unwrap();
     }
     let administrator = get(&bank, &bank.administrator, "/today").await.expect(200);
-    for part in ["<td>teller</td><td>active</td><td>1</td>", "href=\"/staff/C00000003\"", "denied"]
-    {
+    let cells = "<td>teller</td><td>active</td><td class=\"money\">1</td>";
+    for part in [cells, "href=\"/staff/C00000003\"", "denied"] {
         assert!(administrator.text.contains(part), "{part}: {}", administrator.text);
     }
     assert!(!administrator.text.contains(PASSWORD) && !administrator.text.contains(&account));
@@ -93,6 +94,14 @@ async fn auditors_find_who_did_what_with_money() {
     assert!(get(&bank, &bank.auditor, &day).await.expect(200).text.contains("4.00 USD"));
     let old = "/audit/operations?from=2020-01-01&until=2020-12-31&user=C00000003";
     assert!(get(&bank, &bank.auditor, old).await.expect(200).text.contains("No postings."));
+    let export = "/audit/operations.csv?user=C00000003";
+    let export = get(&bank, &bank.auditor, export).await.expect(200);
+    let lines: Vec<_> = export.text.trim_end().split("\r\n").collect();
+    assert_eq!(lines.len(), 6, "a head, four deposits and a refusal: {lines:?}");
+    assert!(lines[0].starts_with("operation,time,user,"), "{}", lines[0]);
+    assert!(lines[1].contains(",withdrawal,,,") && lines[1].contains("does not have that much"));
+    assert!(lines[2].contains(",deposit,4.00,USD,cash,360110000,5,Done,"), "{}", lines[2]);
+    assert_eq!(bank.audit("audit.export.postings").await.len(), 1);
     let wrong = get(&bank, &bank.auditor, "/audit/operations?from=x&user=me").await.expect(400);
     assert!(wrong.text.contains("must be a date"));
 }

@@ -19,6 +19,7 @@ pub(super) async fn walk(bank: &Deployment, browser: &Browser) {
     browser.click_link("Export as CSV").await;
     browser.go("/audit/operations").await;
     browser.wait_for("360110000").await;
+    browser.click_link("Export as CSV").await;
     for (list, row) in [("/customers", "110110000"), ("/accounts", "360110000")] {
         browser.go(list).await;
         browser.click_link(row).await;

@@ -83,7 +83,7 @@ async fn lists(browser: &Browser) {
         browser.wait_for(row).await;
         browser.click(&format!("a.refresh[aria-label='Refresh {row}']")).await;
         browser.wait_for(row).await;
-        browser.click_link("All from the start").await;
+        browser.click_link("Refresh all").await;
         browser.wait_for("Latest message").await;
         browser.click_link(row).await;
         browser.wait_until(row, async || browser.headline().await != "Accounts").await;
@@ -98,7 +98,7 @@ async fn search(browser: &Browser) {
         ("ssn", "012345679", "Mary Somerville"),
     ] {
         browser.click("nav a[href='/']").await;
-        browser.wait_for("Find by social security number").await;
+        browser.wait_for("Find by SSN").await;
         browser.fill_and_enter(field, typed).await;
         browser.wait_for(found).await;
     }
