@@ -82,11 +82,13 @@ impl Database {
             Error::Unavailable { reason: "no runtime to post from", source: Some(Box::new(source)) }
         })?;
         let primary = Pool::try_new(url, CONNECTIONS_MAX)?;
+        let posting = Pool::try_new(url, writer::FLIGHTS_MAX)?;
+        let pools = || [primary.clone(), posting.clone()];
         let parts = Parts {
+            near: copies.map(|copies| Near::start(url, pools(), copies)).transpose()?,
             lookups: Lookups::start(&runtime, primary.clone()),
+            writer: Writer::start(&runtime, posting),
             primary,
-            writer: Writer::start(&runtime, Pool::try_new(url, writer::FLIGHTS_MAX)?),
-            near: copies.map(|copies| Near::start(url, copies)).transpose()?,
         };
         Ok(Self { parts: Arc::new(parts), visit: None, is_near: false })
     }
@@ -108,7 +110,7 @@ impl Database {
         match &self.parts.near {
             Some(near) => near.health(),
             None => Health {
-                primary_answers: self.parts.primary.read("select 1", &[]).await.is_ok(),
+                primary_answers: self.parts.primary.answers().await,
                 has_replicas: false,
                 replica: None,
             },

@@ -52,6 +52,7 @@ pub(crate) struct Near {
 struct Shared {
     /// Nearest first.
     copies: Vec<Source>,
+    primary: [Pool; 2],
     proofs: Mutex<Proofs>,
 }
 
@@ -60,6 +61,8 @@ struct Source {
     pool: Pool,
     /// Where it was when it last answered its watch; `None` while it does not.
     seen: Mutex<Option<Whereabouts>>,
+    /// The last place where it was.
+    last: Mutex<Position>,
 }
 
 /// What a copy said.
@@ -70,10 +73,15 @@ struct Said {
 
 impl Near {
     /// Begins to watch the primary and the copies; must be called where tasks can be started.
-    pub(crate) fn start(primary: &ServerUrl, copies: &ServerUrl) -> Result<Self, Error> {
+    /// `pools` lead to the primary, and are told when it does not answer.
+    pub(crate) fn start(
+        primary: &ServerUrl,
+        pools: [Pool; 2],
+        copies: &ServerUrl,
+    ) -> Result<Self, Error> {
         let copies = copies.with_target(TargetSessionAttrs::Any).each_host();
         let copies = copies.iter().map(Source::try_new).collect::<Result<_, Error>>()?;
-        let shared = Arc::new(Shared { copies, proofs: Mutex::default() });
+        let shared = Arc::new(Shared { copies, primary: pools, proofs: Mutex::default() });
         let watches = watch::start(&shared, primary)?;
         Ok(Self { shared, _watches: watches })
     }
@@ -175,6 +183,12 @@ impl Near {
 }
 
 impl Shared {
+    /// The primary does not answer.
+    fn set_away(&self) {
+        self.proofs().set_away();
+        self.primary.iter().for_each(Pool::suspect);
+    }
+
     fn proofs(&self) -> MutexGuard<'_, Proofs> {
         // Each change is whole before anything can panic.
         self.proofs.lock().unwrap_or_else(PoisonError::into_inner)
@@ -183,7 +197,9 @@ impl Shared {
 
 impl Source {
     fn try_new(url: &ServerUrl) -> Result<Self, Error> {
-        Ok(Self { pool: Pool::try_new(url, CONNECTIONS_MAX)?, seen: Mutex::default() })
+        let pool = Pool::try_new(url, CONNECTIONS_MAX)?;
+        let nowhere = Position { timeline: 0, lsn: 0 };
+        Ok(Self { pool, seen: Mutex::default(), last: Mutex::new(nowhere) })
     }
 
     fn seen(&self) -> Option<Whereabouts> {
@@ -194,10 +210,23 @@ impl Source {
         *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = at;
     }
 
+    /// What it says of itself, with the timeline that it is on. While it receives none it says an
+    /// older one; but beyond a byte where it was on a timeline it is on that one or a later.
+    fn know(&self, mut at: Whereabouts) -> Whereabouts {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if at.position.lsn >= last.lsn {
+            at.position.timeline = at.position.timeline.max(last.timeline);
+        }
+        if at.position.lsn >= last.lsn || at.position.timeline > last.timeline {
+            *last = at.position;
+        }
+        at
+    }
+
     async fn ask(&self, sql: &'static str, params: Params<'_>) -> Option<Said> {
         match timeout(ANSWER_WITHIN, self.pool.ask_after(OF_COPY, sql, params)).await {
             Ok(Ok((at, rows))) => {
-                let at = position::read_copy(&at)?;
+                let at = self.know(position::read_copy(&at)?);
                 Some(Said { rows, at })
             }
             // A question that got in the way of the replay, say: the primary will answer it.
@@ -208,5 +237,27 @@ impl Source {
                 None
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(timeline: u32, lsn: u64) -> Whereabouts {
+        Whereabouts { position: Position { timeline, lsn }, changed_at: None, is_standby: true }
+    }
+
+    #[tokio::test]
+    async fn a_copy_that_receives_nothing_is_still_on_its_timeline() {
+        let url = ServerUrl::parse("postgres://bank@127.0.0.1:1/bank").unwrap();
+        let copy = Source::try_new(&url).unwrap();
+        let timeline = |at| copy.know(at).position.timeline;
+        assert_eq!(timeline(said(3, 100)), 3);
+        assert_eq!(timeline(said(1, 100)), 3, "the primary is lost");
+        assert_eq!(timeline(said(1, 90)), 1, "it began again before that byte");
+        assert_eq!(timeline(said(1, 110)), 3, "and came there");
+        assert_eq!(timeline(said(4, 105)), 4, "it was rewound and follows another");
+        assert_eq!(timeline(said(2, 106)), 4);
     }
 }

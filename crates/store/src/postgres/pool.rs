@@ -3,15 +3,18 @@
 //! Guarantees: never more connections than the bound and never more callers waiting than the
 //! bound; a connection whose call did not end well is closed, never reused; after one broken
 //! connection no idle one is used again, because they lead to the same host; a lost primary is
-//! looked for by one caller at a time. (A general pool
-//! checks connections one by one, which after a failover costs each caller a timeout.)
+//! looked for by one task at a time, and callers wait for it while it has not been lost for long:
+//! after that they are told at once, because requests that hang take the room of those that a copy
+//! can answer. (A general pool checks connections one by one, which after a failover costs each
+//! caller a timeout.)
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ledger::receipt::Position;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::time::timeout;
 use tokio_postgres::Row;
 use tokio_postgres::error::SqlState;
 use tokio_postgres_rustls::MakeRustlsConnect;
@@ -24,6 +27,12 @@ use crate::postgres::{Params, tls};
 
 /// What may wait for a connection: about 100 ms of look-ups; beyond it is better to say so.
 const WAITING_MAX: usize = 1_024;
+
+/// How long a primary that is lost is waited for: PostgreSQL that was killed is back or replaced.
+const LOST_WAIT: Duration = Duration::from_secs(3);
+
+/// Between two looks for a lost primary.
+const LOOK_INTERVAL: Duration = Duration::from_millis(200);
 
 /// How long a call that posts nothing may take, its wait for a connection included.
 const CALL_TIMEOUT: Duration = Duration::from_secs(5);
@@ -41,14 +50,16 @@ struct Shared {
     idle: Mutex<Vec<(u64, Connection)>>,
     /// Counts the times that all connections were given up.
     generation: AtomicU64,
-    /// Whether the last that is known of the primary is that it is gone.
-    is_lost: AtomicBool,
-    /// Held by the one who looks for it then: hosts that are not the primary check a password, in
+    /// Since when it is lost, if the last that is known of the primary is that it is gone.
+    lost_since: Mutex<Option<Instant>>,
+    /// Why the last look for it failed.
+    why_lost: Mutex<Option<Arc<Error>>>,
+    /// Whether somebody looks for it: hosts that are not the primary check a password, in
     /// milliseconds of processor time, before they say so. A crowd would keep a new one from
     /// coming up.
-    looking: tokio::sync::Mutex<()>,
+    is_looking: AtomicBool,
     /// Counts the looks.
-    looks: AtomicU64,
+    looks: watch::Sender<u64>,
 }
 
 /// A connection in use. Dropped without [`Lease::give_back`] it is closed.
@@ -74,9 +85,10 @@ impl Pool {
             waiting: AtomicUsize::new(0),
             idle: Mutex::default(),
             generation: AtomicU64::new(0),
-            is_lost: AtomicBool::new(false),
-            looking: tokio::sync::Mutex::default(),
-            looks: AtomicU64::new(0),
+            lost_since: Mutex::default(),
+            why_lost: Mutex::default(),
+            is_looking: AtomicBool::new(false),
+            looks: watch::Sender::new(0),
         };
         Ok(Self { shared: Arc::new(shared) })
     }
@@ -88,12 +100,26 @@ impl Pool {
         let permits = Arc::clone(&shared.permits);
         let permit = permits.acquire_owned().await.map_err(|_| Error::closed())?;
         drop(waiting);
-        let generation = shared.generation.load(Ordering::SeqCst);
-        let connection = match shared.take_idle(generation) {
-            Some(connection) => connection,
+        let idle = if shared.lost_since().is_none() { shared.take_idle() } else { None };
+        let (generation, connection) = match idle {
+            Some(found) => found,
             None => shared.connect().await?,
         };
         Ok(Lease { connection, generation, shared: Arc::clone(shared), _permit: permit })
+    }
+
+    /// The primary did not answer somebody else: nobody sends it anything before it was looked for.
+    pub(crate) fn suspect(&self) {
+        self.shared.set_lost();
+    }
+
+    /// Whether the database answers; at once if it is lost.
+    pub(crate) async fn answers(&self) -> bool {
+        if self.shared.lost_since().is_some() {
+            self.shared.look();
+            return false;
+        }
+        self.read("select 1", &[]).await.is_ok()
     }
 
     /// Forgets the idle connections: their host does not answer.
@@ -286,37 +312,86 @@ impl Lease {
 }
 
 impl Shared {
-    /// A new connection. While the primary is lost one caller looks for it, and the others get
-    /// what it found.
-    async fn connect(&self) -> Result<Connection, Error> {
-        let looks = self.looks.load(Ordering::SeqCst);
-        let mut turn = None;
-        if self.is_lost.load(Ordering::SeqCst) {
-            turn = Some(self.looking.lock().await);
-            let has_looked = self.looks.load(Ordering::SeqCst) != looks;
-            if has_looked && self.is_lost.load(Ordering::SeqCst) {
-                let reason = "the database cannot be reached";
-                return Err(Error::Unavailable { reason, source: None });
-            }
+    /// A connection and its generation. While the primary is lost this is what the look for it
+    /// finds, if that is soon.
+    async fn connect(self: &Arc<Self>) -> Result<(u64, Connection), Error> {
+        while let Some(since) = self.lost_since() {
+            let mut looks = self.looks.subscribe();
+            self.look();
+            let Some(left) = LOST_WAIT.checked_sub(since.elapsed()) else {
+                return Err(self.lost());
+            };
+            // Looked again if the task was just ending.
+            let _ = timeout(left.min(LOOK_INTERVAL * 2), looks.changed()).await;
         }
+        if let Some(found) = self.take_idle() {
+            return Ok(found);
+        }
+        let generation = self.generation.load(Ordering::SeqCst);
         let found = Connection::connect(&self.url, self.tls.clone()).await;
-        self.is_lost.store(found.is_err(), Ordering::SeqCst);
-        self.looks.fetch_add(1, Ordering::SeqCst);
-        drop(turn);
-        found
+        if found.is_err() {
+            self.set_lost();
+        }
+        Ok((generation, found?))
+    }
+
+    /// Starts to look for the primary, unless that is going on. It goes on while somebody waits.
+    fn look(self: &Arc<Self>) {
+        if self.is_looking.swap(true, Ordering::SeqCst) {
+            return;
+        }
+        let shared = Arc::clone(self);
+        tokio::spawn(async move {
+            loop {
+                let generation = shared.generation.load(Ordering::SeqCst);
+                let found = Connection::connect(&shared.url, shared.tls.clone()).await;
+                let is_found = found.is_ok();
+                match found {
+                    Ok(connection) => {
+                        lock(&shared.idle).push((generation, connection));
+                        *lock(&shared.lost_since) = None;
+                    }
+                    Err(error) => *lock(&shared.why_lost) = Some(Arc::new(error)),
+                }
+                shared.looks.send_modify(|looks| *looks = looks.wrapping_add(1));
+                if is_found {
+                    break;
+                }
+                tokio::time::sleep(LOOK_INTERVAL).await;
+                if shared.looks.receiver_count() == 0 {
+                    break;
+                }
+            }
+            shared.is_looking.store(false, Ordering::SeqCst);
+        });
+    }
+
+    fn lost_since(&self) -> Option<Instant> {
+        *lock(&self.lost_since)
+    }
+
+    fn set_lost(&self) {
+        lock(&self.lost_since).get_or_insert_with(Instant::now);
+    }
+
+    fn lost(&self) -> Error {
+        let reason = "the database cannot be reached";
+        let why = lock(&self.why_lost).clone();
+        why.map_or(Error::Unavailable { reason, source: None }, |why| Error::shared(&why))
     }
 
     fn give_up_idle(&self) {
-        self.is_lost.store(true, Ordering::SeqCst);
+        self.set_lost();
         self.generation.fetch_add(1, Ordering::SeqCst);
         lock(&self.idle).clear();
     }
 
-    fn take_idle(&self, generation: u64) -> Option<Connection> {
+    fn take_idle(&self) -> Option<(u64, Connection)> {
+        let generation = self.generation.load(Ordering::SeqCst);
         let mut idle = lock(&self.idle);
         while let Some((made_in, connection)) = idle.pop() {
             if made_in == generation && !connection.client.is_closed() {
-                return Some(connection);
+                return Some((generation, connection));
             }
         }
         None

@@ -5,6 +5,7 @@
 //! behind the call (`position`).
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use ledger::house::House;
 use ledger::receipt::Position;
@@ -14,7 +15,7 @@ use tokio_postgres::Row;
 use crate::clock::now_ms;
 use crate::error::Error;
 use crate::model::{Decided, Outcome};
-use crate::postgres::pool::{Failed, NotReplicated, Pool};
+use crate::postgres::pool::{Failed, Lease, NotReplicated, Pool};
 use crate::postgres::position::{self, OF_PRIMARY};
 use crate::postgres::row::{damaged, get};
 
@@ -45,13 +46,26 @@ pub(crate) enum PostFailed {
     Unknown(Box<dyn std::error::Error + Send + Sync>),
 }
 
+/// A commit that takes longer is given up, without a cancel: its primary may be frozen or cut off.
+const COMMIT_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// Posts a group once; the outcomes are in the order of the operations.
 pub(crate) async fn post_group(
     pool: &Pool,
     operations: &[Operation],
 ) -> Result<Vec<Outcome>, PostFailed> {
+    let lease = pool.lease().await.map_err(PostFailed::NotSent)?;
+    match tokio::time::timeout(COMMIT_TIMEOUT, post_on(lease, operations)).await {
+        Ok(posted) => posted,
+        Err(late) => {
+            pool.give_up_idle();
+            Err(PostFailed::Unknown(Box::new(late)))
+        }
+    }
+}
+
+async fn post_on(mut lease: Lease, operations: &[Operation]) -> Result<Vec<Outcome>, PostFailed> {
     let group = Group::of(operations);
-    let mut lease = pool.lease().await.map_err(PostFailed::NotSent)?;
     let statements = async {
         let is_large = group.amounts.len() >= LARGE_LEGS;
         let call = if is_large { POST_IN_TURN } else { POST_GROUP };

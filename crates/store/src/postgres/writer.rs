@@ -39,11 +39,11 @@ const UNDER_WAY_MAX: usize = 500;
 /// How long an operation waits for company while other groups are on a long way.
 const DEPARTURE_INTERVAL: Duration = Duration::from_millis(4);
 
-/// A commit that takes longer is given up, without a cancel: its primary may be frozen or cut off.
-const COMMIT_TIMEOUT: Duration = Duration::from_secs(5);
-
 /// How long an unknown outcome is asked after. A failover takes 8 s; the web answers within 20 s.
 const ASK_FOR: Duration = Duration::from_secs(15);
+
+/// A try that failed sooner met a connection that had broken before; a new one may do.
+const BROKEN_WITHIN: Duration = Duration::from_secs(1);
 
 /// Between two tries while the database is away.
 const ASK_INTERVAL: Duration = Duration::from_millis(200);
@@ -180,14 +180,10 @@ async fn post(pool: &Pool, operations: &[Operation]) -> Result<Vec<Outcome>, Gro
     let mut conflicts = 0_u32;
     let mut not_sent = 0_u32;
     loop {
-        let attempt = tokio::time::timeout(COMMIT_TIMEOUT, post_group(pool, operations)).await;
-        let failed = match attempt {
-            Ok(Ok(outcomes)) => return Ok(outcomes),
-            Ok(Err(failed)) => failed,
-            Err(late) => {
-                pool.give_up_idle();
-                PostFailed::Unknown(Box::new(late))
-            }
+        let tried_at = Instant::now();
+        let failed = match post_group(pool, operations).await {
+            Ok(outcomes) => return Ok(outcomes),
+            Err(failed) => failed,
         };
         let alone_may_work = matches!(failed, PostFailed::Refused(_));
         let error = match failed {
@@ -197,7 +193,7 @@ async fn post(pool: &Pool, operations: &[Operation]) -> Result<Vec<Outcome>, Gro
             }
             PostFailed::Refused(source) => classify(source),
             // An idle connection that broke long ago is found out once; then the database is away.
-            PostFailed::NotSent(_) if not_sent == 0 => {
+            PostFailed::NotSent(_) if not_sent == 0 && tried_at.elapsed() < BROKEN_WITHIN => {
                 not_sent = 1;
                 continue;
             }

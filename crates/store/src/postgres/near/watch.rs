@@ -37,7 +37,7 @@ pub(super) fn start(shared: &Arc<Shared>, primary: &ServerUrl) -> Result<JoinSet
             if let Ok(connection) = found {
                 follow_primary(&of_primary, connection).await;
             }
-            of_primary.proofs().set_away();
+            of_primary.set_away();
             sleep(pause).await;
         }
     });
@@ -58,7 +58,7 @@ async fn or_away<T>(shared: &Shared, work: impl Future<Output = T>) -> T {
     match timeout(ANSWER_WITHIN, work.as_mut()).await {
         Ok(done) => done,
         Err(_) => {
-            shared.proofs().set_away();
+            shared.set_away();
             work.await
         }
     }
@@ -92,6 +92,7 @@ async fn follow_copy(copy: &Source) {
     loop {
         // Connecting may take a while the first time.
         let at = timeout(LOOK_INTERVAL, whereabouts(&copy.pool)).await.ok().flatten();
+        let at = at.map(|at| copy.know(at));
         if at.is_none() {
             copy.pool.give_up_idle();
         }
