@@ -38,11 +38,13 @@ async fn the_main_pages_are_pictured() {
     let bank = Deployment::up();
     fill(&bank).await;
     let browser = Browser::open(&bank.url).await;
+    browser.hide_scrollbars().await;
     browser.go("/sign-in").await;
     picture(&browser, "sign-in").await;
     executive(&bank, &browser).await;
     teller(&bank, &browser).await;
     auditor(&bank, &browser).await;
+    administrator(&bank, &browser).await;
     browser.close().await;
 }
 
@@ -112,12 +114,36 @@ async fn teller(bank: &Deployment, browser: &Browser) {
 
 async fn auditor(bank: &Deployment, browser: &Browser) {
     browser.sign_in("C00000004", &bank.password("C00000004")).await;
-    browser.go("/audit").await;
-    picture(browser, "audit").await;
+    for (path, name) in [
+        ("/", "home-auditor"),
+        ("/audit", "audit"),
+        ("/audit/operations", "postings"),
+        ("/statements/verify", "verify"),
+    ] {
+        browser.go(path).await;
+        picture(browser, name).await;
+    }
+    browser.sign_out().await;
+}
+
+async fn administrator(bank: &Deployment, browser: &Browser) {
+    browser.sign_in("C00000005", &bank.password("C00000005")).await;
+    for (path, name) in [
+        ("/", "home-administrator"),
+        ("/staff", "staff"),
+        ("/staff/C00000003", "staff-member"),
+        ("/staff/new", "new-staff"),
+    ] {
+        browser.go(path).await;
+        picture(browser, name).await;
+    }
 }
 
 /// Everybody who may look at the page as it is now.
 async fn picture(browser: &Browser, name: &str) {
+    // What a page draws in behind itself is there.
+    let idle = "document.querySelector('.htmx-request, [data-hx-trigger=load] a[href=\"/today\"]') === null";
+    browser.wait_until(idle, async || browser.value_of(idle).await == true).await;
     for (look, dark, width, height) in LOOKS {
         browser.look(Look { dark, width, height }).await;
         browser.picture(&format!("pages/{name}-{look}")).await;

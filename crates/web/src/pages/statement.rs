@@ -148,11 +148,10 @@ fn show(template: &mut StatementPage, made: &Made, query: &Fields) {
         ("Statement", number.to_string()),
         ("Verification code", made.code_text()),
         ("Period", made.period_text()),
-        ("Kind", holding.kind.as_str().to_owned()),
-        ("Customer", holding.customer.to_string()),
+        ("Customer", format!("{}, {} account", holding.customer, holding.kind.as_str())),
+        ("Opening balance", money(statement.opening())),
         ("Credits", total(statement.credits())),
         ("Debits", total(statement.debits())),
-        ("Opening balance", money(statement.opening())),
         ("Closing balance", money(statement.closing())),
     ];
     let path = format!("/accounts/{}/statement", holding.account);

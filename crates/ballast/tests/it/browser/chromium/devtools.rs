@@ -48,6 +48,11 @@ impl Browser {
         self.devtools("Emulation.setEmulatedMedia", json!({ "features": features })).await;
     }
 
+    /// Nothing of the browser's own in pictures.
+    pub(crate) async fn hide_scrollbars(&self) {
+        self.devtools("Emulation.setScrollbarsHidden", json!({ "hidden": true })).await;
+    }
+
     /// Runs a script in every page to come, before the page's own.
     pub(crate) async fn run_in_every_page(&self, script: &str) {
         let source = json!({ "source": script });
