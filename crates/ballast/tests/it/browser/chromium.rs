@@ -184,24 +184,34 @@ impl Browser {
     }
 
     pub(crate) async fn click_link(&self, text: &str) {
-        let wait = self.client.wait().at_most(Duration::from_secs(15));
-        match wait.for_element(Locator::LinkText(text)).await {
-            Ok(link) => link.click().await.unwrap(),
-            Err(error) => panic!("no link {text}: {error}\n{}", self.page().await),
-        }
+        self.click_on(Locator::LinkText(text)).await;
     }
 
     pub(crate) async fn click(&self, selector: &str) {
-        self.find(selector).await.click().await.unwrap();
+        self.click_on(Locator::Css(selector)).await;
     }
 
     /// Presses the button of the page that says this.
     pub(crate) async fn click_button(&self, text: &str) {
         let button = format!("//main//button[normalize-space()='{text}']");
-        let wait = self.client.wait().at_most(Duration::from_secs(15));
-        match wait.for_element(Locator::XPath(&button)).await {
-            Ok(button) => button.click().await.unwrap(),
-            Err(error) => panic!("no button {text}: {error}\n{}", self.page().await),
+        self.click_on(Locator::XPath(&button)).await;
+    }
+
+    /// Clicks once. What was found on a page that makes way for the next is looked for again: it was
+    /// not clicked.
+    async fn click_on(&self, what: Locator<'_>) {
+        let deadline = Instant::now() + Duration::from_secs(15);
+        loop {
+            let wait = self.client.wait().at_most(Duration::from_secs(15));
+            let found = match wait.for_element(what).await {
+                Ok(found) => found,
+                Err(error) => panic!("no {what:?}: {error}\n{}", self.page().await),
+            };
+            match found.click().await {
+                Ok(()) => return,
+                Err(error) if error.is_stale_element_reference() && Instant::now() < deadline => {}
+                Err(error) => panic!("{what:?} is not clicked: {error}\n{}", self.page().await),
+            }
         }
     }
 
