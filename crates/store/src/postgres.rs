@@ -1,8 +1,9 @@
 //! PostgreSQL: the twin of the embedded database for servers on many machines.
 //!
-//! Postings go out in groups, each one call and one round trip, several on the way at once (see
-//! [`writer`]); so do the look-ups of sessions ([`lookups`]). Every other change is one statement. What is only shown may be read from a copy
-//! that is near, if the server was told of one ([`near`]); everything else is the primary's.
+//! Postings go out in groups, each one call and one round trip ([`writer`]); so do the look-ups of
+//! sessions ([`lookups`]). Over a long way several are on it at once ([`departures`]). Every other
+//! change is one statement. What is only shown may be read from a copy that is near, if the server
+//! was told of one ([`near`]); everything else is the primary's.
 //! Connections that fail are never repaired: the whole pool is dropped and made anew.
 
 pub(crate) mod accounts;

@@ -24,7 +24,8 @@ const INSERT: &str = "with made as (insert into sessions \
          from made) \
      select id from made";
 /// The live ones among some; [`session`] and [`token_hash`] read it.
-pub(crate) const FIND: &str = "select s.id, s.user_id, t.name, t.role, s.kind, s.expires_at, s.seen_at, \
+pub(crate) const FIND: &str = "select \
+         s.id, s.user_id, t.name, t.role, s.kind, s.expires_at, s.seen_at, \
          s.password_due, exists (select 1 from second_factors f \
          where f.user_id = s.user_id and f.confirmed_at is not null), s.token_hash \
      from sessions s join staff t on t.user_id = s.user_id \
