@@ -34,6 +34,9 @@ const LOST_WAIT: Duration = Duration::from_secs(3);
 /// Between two looks for a lost primary.
 const LOOK_INTERVAL: Duration = Duration::from_millis(200);
 
+/// The same while nobody waits.
+const LOOK_INTERVAL_ALONE: Duration = Duration::from_secs(1);
+
 /// How long a call that posts nothing may take, its wait for a connection included.
 const CALL_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -111,9 +114,10 @@ impl Pool {
     /// The primary did not answer somebody else: nobody sends it anything before it was looked for.
     pub(crate) fn suspect(&self) {
         self.shared.set_lost();
+        self.shared.look();
     }
 
-    /// Whether the database answers; at once if it is lost.
+    /// Whether the database answers; said at once if it is lost.
     pub(crate) async fn answers(&self) -> bool {
         if self.shared.lost_since().is_some() {
             self.shared.look();
@@ -335,35 +339,41 @@ impl Shared {
         Ok((generation, found?))
     }
 
-    /// Starts to look for the primary, unless that is going on. It goes on while somebody waits.
+    /// Starts to look for the primary, unless that is going on. It goes on until it is found, so
+    /// that who comes hours later finds it too.
     fn look(self: &Arc<Self>) {
         if self.is_looking.swap(true, Ordering::SeqCst) {
             return;
         }
-        let shared = Arc::clone(self);
+        let pool = Arc::downgrade(self);
         tokio::spawn(async move {
-            loop {
-                let generation = shared.generation.load(Ordering::SeqCst);
-                let found = Connection::connect(&shared.url, shared.tls.clone()).await;
-                let is_found = found.is_ok();
-                match found {
-                    Ok(connection) => {
-                        lock(&shared.idle).push((generation, connection));
-                        *lock(&shared.lost_since) = None;
-                    }
-                    Err(error) => *lock(&shared.why_lost) = Some(Arc::new(error)),
-                }
-                shared.looks.send_modify(|looks| *looks = looks.wrapping_add(1));
-                if is_found {
+            while let Some(shared) = pool.upgrade() {
+                if shared.look_once().await {
+                    shared.is_looking.store(false, Ordering::SeqCst);
                     break;
                 }
-                tokio::time::sleep(LOOK_INTERVAL).await;
-                if shared.looks.receiver_count() == 0 {
-                    break;
-                }
+                let is_awaited = shared.looks.receiver_count() > 0;
+                drop(shared);
+                let pause = if is_awaited { LOOK_INTERVAL } else { LOOK_INTERVAL_ALONE };
+                tokio::time::sleep(pause).await;
             }
-            shared.is_looking.store(false, Ordering::SeqCst);
         });
+    }
+
+    /// Whether the primary was found. What is idle leads to the one that was lost.
+    async fn look_once(&self) -> bool {
+        let found = Connection::connect(&self.url, self.tls.clone()).await;
+        let is_found = found.is_ok();
+        match found {
+            Ok(connection) => {
+                let generation = self.generation.fetch_add(1, Ordering::SeqCst).wrapping_add(1);
+                *lock(&self.idle) = vec![(generation, connection)];
+                *lock(&self.lost_since) = None;
+            }
+            Err(error) => *lock(&self.why_lost) = Some(Arc::new(error)),
+        }
+        self.looks.send_modify(|looks| *looks = looks.wrapping_add(1));
+        is_found
     }
 
     fn lost_since(&self) -> Option<Instant> {
