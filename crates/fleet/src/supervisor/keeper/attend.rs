@@ -11,7 +11,10 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use nix::sys::signal::Signal;
-use tokio::time::{Instant, sleep_until};
+use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
+use nix::unistd::Pid;
+use tokio::process::Child;
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::order::{Deed, Order, OrderError, Reply};
 use super::{Life, Running, describe, end, signal};
@@ -20,6 +23,12 @@ use crate::fault::{ActiveFault, Fault, Part};
 use crate::plan::PlannedProcess;
 use crate::process::State;
 use crate::supervisor::{EventKind, ready};
+
+/// A thread that waits for a device stops no sooner than that comes back.
+const STOPS_WITHIN: Duration = Duration::from_secs(1);
+
+/// How often a process is looked at while its threads stop.
+const LOOK_EVERY: Duration = Duration::from_millis(1);
 
 /// How the time with a process ended.
 pub(super) enum End {
@@ -97,7 +106,9 @@ impl Life {
                 }
                 Step::Ready => self.ready(&mut shift),
                 Step::Late => late(&mut shift).await,
-                Step::Told(Some(Order::Do(deed, reply))) => self.obey(&mut shift, deed, reply),
+                Step::Told(Some(Order::Do(deed, reply))) => {
+                    self.obey(&mut shift, deed, reply).await;
+                }
                 Step::Told(Some(Order::Stop(kill_at))) => {
                     return stop(shift, self.is_guarded(), kill_at).await;
                 }
@@ -127,14 +138,14 @@ impl Life {
         }
     }
 
-    fn obey(&mut self, shift: &mut Shift, deed: Deed, reply: Reply) {
+    async fn obey(&mut self, shift: &mut Shift, deed: Deed, reply: Reply) {
         if shift.leaving.is_some() || shift.successor.is_some() {
             let _ = reply.send(Err(OrderError::Replacing));
             return;
         }
         let answer = match deed {
             Deed::Kill(fault) => Ok(self.kill(shift, fault)),
-            Deed::Freeze(fault) => self.freeze(shift, fault),
+            Deed::Freeze(fault) => self.freeze(shift, fault).await,
             Deed::KillPart(part) => self.signal_part(shift, part, Signal::SIGKILL),
             Deed::Thaw(None) => self.thaw(shift),
             Deed::Thaw(Some(part)) => self.thaw_part(shift, part),
@@ -187,7 +198,11 @@ impl Life {
         at
     }
 
-    fn freeze(&mut self, shift: &mut Shift, fault: ActiveFault) -> Result<Timestamp, OrderError> {
+    async fn freeze(
+        &mut self,
+        shift: &mut Shift,
+        fault: ActiveFault,
+    ) -> Result<Timestamp, OrderError> {
         if let Some(part) = fault.part {
             let at = self.signal_part(shift, part, Signal::SIGSTOP)?;
             self.change(|row| row.faults.push(fault));
@@ -199,6 +214,9 @@ impl Life {
         let at = Timestamp::now();
         signal(&shift.running.child, self.is_guarded(), Signal::SIGSTOP);
         shift.is_frozen = true;
+        if !self.is_guarded() {
+            stopped(&shift.running.child).await;
+        }
         self.change(|row| row.faults.push(fault));
         Ok(at)
     }
@@ -241,6 +259,22 @@ async fn late(shift: &mut Shift) {
         let within = successor.within;
         let _ = successor.reply.send(Err(OrderError::TakeOverLate { within }));
     }
+}
+
+/// Waits until all threads have stopped. A process of which some still run is not thawed by the
+/// kernel when we die, and would stop for good behind us.
+async fn stopped(child: &Child) {
+    let Some(pid) = child.id().and_then(|pid| i32::try_from(pid).ok()) else {
+        return;
+    };
+    let look = WaitPidFlag::WSTOPPED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
+    let all = async {
+        while matches!(waitid(Id::Pid(Pid::from_raw(pid)), look), Ok(WaitStatus::StillAlive)) {
+            sleep(LOOK_EVERY).await;
+        }
+    };
+    // It is as good as frozen then.
+    let _ = timeout(STOPS_WITHIN, all).await;
 }
 
 async fn stop(shift: Shift, is_guarded: bool, kill_at: Instant) -> End {
