@@ -11,6 +11,7 @@ mod clock;
 mod error;
 pub mod model;
 mod postgres;
+mod queue;
 mod sign_in;
 mod sqlite;
 mod ssn;

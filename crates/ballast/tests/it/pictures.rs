@@ -69,31 +69,27 @@ async fn fill(bank: &Deployment) {
 
 async fn executive(bank: &Deployment, browser: &Browser) {
     browser.sign_in("C00000001", &bank.password("C00000001")).await;
-    for (path, name) in [
+    let pages = [
         ("/", "home-executive"),
         ("/customers", "customers"),
         ("/customers/110110000", "customer"),
         ("/customers/new", "new-customer"),
         ("/accounts", "accounts"),
-    ] {
-        browser.go(path).await;
-        picture(browser, name).await;
-    }
+    ];
+    pictures(browser, &pages).await;
     browser.sign_out().await;
 }
 
 async fn teller(bank: &Deployment, browser: &Browser) {
     browser.sign_in("C00000003", &bank.password("C00000003")).await;
-    for (path, name) in [
+    let pages = [
         ("/", "home-teller"),
         ("/accounts/360110000/statement", "statement"),
         ("/transfers/new?from=360110000", "transfer"),
         ("/accounts/360110099", "not-there"),
         ("/me", "me"),
-    ] {
-        browser.go(path).await;
-        picture(browser, name).await;
-    }
+    ];
+    pictures(browser, &pages).await;
     browser.go("/").await;
     browser.fill("account", "360110000").await;
     browser.fill("amount", "1_000").await;
@@ -114,26 +110,29 @@ async fn teller(bank: &Deployment, browser: &Browser) {
 
 async fn auditor(bank: &Deployment, browser: &Browser) {
     browser.sign_in("C00000004", &bank.password("C00000004")).await;
-    for (path, name) in [
+    let pages = [
         ("/", "home-auditor"),
         ("/audit", "audit"),
         ("/audit/operations", "postings"),
         ("/statements/verify", "verify"),
-    ] {
-        browser.go(path).await;
-        picture(browser, name).await;
-    }
+    ];
+    pictures(browser, &pages).await;
     browser.sign_out().await;
 }
 
 async fn administrator(bank: &Deployment, browser: &Browser) {
     browser.sign_in("C00000005", &bank.password("C00000005")).await;
-    for (path, name) in [
+    let pages = [
         ("/", "home-administrator"),
         ("/staff", "staff"),
         ("/staff/C00000003", "staff-member"),
         ("/staff/new", "new-staff"),
-    ] {
+    ];
+    pictures(browser, &pages).await;
+}
+
+async fn pictures(browser: &Browser, pages: &[(&str, &str)]) {
+    for (path, name) in pages {
         browser.go(path).await;
         picture(browser, name).await;
     }

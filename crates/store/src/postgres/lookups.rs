@@ -18,6 +18,7 @@ use crate::model::{Session, TokenHash};
 use crate::postgres::departures::Departures;
 use crate::postgres::pool::Pool;
 use crate::postgres::sessions;
+use crate::queue::enqueue;
 
 /// What may wait; as for a connection.
 const WAITING_MAX: usize = 1_024;
@@ -51,12 +52,7 @@ impl Lookups {
     /// The live session of a secret.
     pub(crate) async fn find(&self, token_hash: TokenHash) -> Result<Option<Session>, Error> {
         let (reply, answer) = oneshot::channel();
-        self.queue.try_send((token_hash, reply)).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => {
-                Error::Unavailable { reason: "too many calls wait", source: None }
-            }
-            mpsc::error::TrySendError::Closed(_) => Error::closed(),
-        })?;
+        enqueue(&self.queue, (token_hash, reply), "too many calls wait")?;
         answer.await.map_err(|_| Error::closed())?
     }
 }

@@ -8,7 +8,7 @@
 //! can answer. (A general pool checks connections one by one, which after a failover costs each
 //! caller a timeout.)
 
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -53,16 +53,19 @@ struct Shared {
     idle: Mutex<Vec<(u64, Connection)>>,
     /// Counts the times that all connections were given up.
     generation: AtomicU64,
-    /// Since when it is lost, if the last that is known of the primary is that it is gone.
-    lost_since: Mutex<Option<Instant>>,
+    /// `None` while the last that is known of the primary is that it answers.
+    lost: watch::Sender<Option<Lost>>,
+}
+
+/// What is known of a primary that is gone.
+struct Lost {
+    since: Instant,
     /// Why the last look for it failed.
-    why_lost: Mutex<Option<Arc<Error>>>,
+    why: Option<Arc<Error>>,
     /// Whether somebody looks for it: hosts that are not the primary check a password, in
     /// milliseconds of processor time, before they say so. A crowd would keep a new one from
     /// coming up.
-    is_looking: AtomicBool,
-    /// Counts the looks.
-    looks: watch::Sender<u64>,
+    is_looked_for: bool,
 }
 
 /// A connection in use. Dropped without [`Lease::give_back`] it is closed.
@@ -88,10 +91,7 @@ impl Pool {
             waiting: AtomicUsize::new(0),
             idle: Mutex::default(),
             generation: AtomicU64::new(0),
-            lost_since: Mutex::default(),
-            why_lost: Mutex::default(),
-            is_looking: AtomicBool::new(false),
-            looks: watch::Sender::new(0),
+            lost: watch::Sender::new(None),
         };
         Ok(Self { shared: Arc::new(shared) })
     }
@@ -103,11 +103,7 @@ impl Pool {
         let permits = Arc::clone(&shared.permits);
         let permit = permits.acquire_owned().await.map_err(|_| Error::closed())?;
         drop(waiting);
-        let idle = if shared.lost_since().is_none() { shared.take_idle() } else { None };
-        let (generation, connection) = match idle {
-            Some(found) => found,
-            None => shared.connect().await?,
-        };
+        let (generation, connection) = shared.connect().await?;
         Ok(Lease { connection, generation, shared: Arc::clone(shared), _permit: permit })
     }
 
@@ -119,7 +115,7 @@ impl Pool {
 
     /// Whether the database answers; said at once if it is lost.
     pub(crate) async fn answers(&self) -> bool {
-        if self.shared.lost_since().is_some() {
+        if self.shared.is_lost() {
             self.shared.look();
             return false;
         }
@@ -319,14 +315,9 @@ impl Shared {
     /// A connection and its generation. While the primary is lost this is what the look for it
     /// finds, if that is soon.
     async fn connect(self: &Arc<Self>) -> Result<(u64, Connection), Error> {
-        while let Some(since) = self.lost_since() {
-            let mut looks = self.looks.subscribe();
+        while self.is_lost() {
             self.look();
-            let Some(left) = LOST_WAIT.checked_sub(since.elapsed()) else {
-                return Err(self.lost());
-            };
-            // Looked again if the task was just ending.
-            let _ = timeout(left.min(LOOK_INTERVAL * 2), looks.changed()).await;
+            self.found().await?;
         }
         if let Some(found) = self.take_idle() {
             return Ok(found);
@@ -339,20 +330,34 @@ impl Shared {
         Ok((generation, found?))
     }
 
-    /// Starts to look for the primary, unless that is going on. It goes on until it is found, so
-    /// that who comes hours later finds it too.
+    /// Waits until the primary is found, unless it has been lost for too long.
+    async fn found(&self) -> Result<(), Error> {
+        let mut lost = self.lost.subscribe();
+        let Some(since) = lost.borrow().as_ref().map(|lost| lost.since) else { return Ok(()) };
+        let left = LOST_WAIT.saturating_sub(since.elapsed());
+        match timeout(left, lost.wait_for(Option::is_none)).await {
+            Ok(_) => Ok(()),
+            Err(_) => Err(self.why_lost()),
+        }
+    }
+
+    /// Starts to look for a primary that is lost, unless that is going on. It goes on until it is
+    /// found, so that who comes hours later finds it too.
     fn look(self: &Arc<Self>) {
-        if self.is_looking.swap(true, Ordering::SeqCst) {
+        let begins = self.lost.send_if_modified(|lost| match lost {
+            Some(lost) => !std::mem::replace(&mut lost.is_looked_for, true),
+            None => false,
+        });
+        if !begins {
             return;
         }
         let pool = Arc::downgrade(self);
         tokio::spawn(async move {
             while let Some(shared) = pool.upgrade() {
                 if shared.look_once().await {
-                    shared.is_looking.store(false, Ordering::SeqCst);
                     break;
                 }
-                let is_awaited = shared.looks.receiver_count() > 0;
+                let is_awaited = shared.lost.receiver_count() > 0;
                 drop(shared);
                 let pause = if is_awaited { LOOK_INTERVAL } else { LOOK_INTERVAL_ALONE };
                 tokio::time::sleep(pause).await;
@@ -362,31 +367,46 @@ impl Shared {
 
     /// Whether the primary was found. What is idle leads to the one that was lost.
     async fn look_once(&self) -> bool {
-        let found = Connection::connect(&self.url, self.tls.clone()).await;
-        let is_found = found.is_ok();
-        match found {
+        match Connection::connect(&self.url, self.tls.clone()).await {
             Ok(connection) => {
                 let generation = self.generation.fetch_add(1, Ordering::SeqCst).wrapping_add(1);
                 *lock(&self.idle) = vec![(generation, connection)];
-                *lock(&self.lost_since) = None;
+                self.lost.send_replace(None);
+                true
             }
-            Err(error) => *lock(&self.why_lost) = Some(Arc::new(error)),
+            Err(error) => {
+                let error = Arc::new(error);
+                self.lost.send_if_modified(|lost| {
+                    if let Some(lost) = lost {
+                        lost.why = Some(error);
+                    }
+                    // Nobody waits for this.
+                    false
+                });
+                false
+            }
         }
-        self.looks.send_modify(|looks| *looks = looks.wrapping_add(1));
-        is_found
     }
 
-    fn lost_since(&self) -> Option<Instant> {
-        *lock(&self.lost_since)
+    fn is_lost(&self) -> bool {
+        self.lost.borrow().is_some()
     }
 
     fn set_lost(&self) {
-        lock(&self.lost_since).get_or_insert_with(Instant::now);
+        self.lost.send_if_modified(|lost| {
+            let is_news = lost.is_none();
+            lost.get_or_insert_with(|| Lost {
+                since: Instant::now(),
+                why: None,
+                is_looked_for: false,
+            });
+            is_news
+        });
     }
 
-    fn lost(&self) -> Error {
+    fn why_lost(&self) -> Error {
         let reason = "the database cannot be reached";
-        let why = lock(&self.why_lost).clone();
+        let why = self.lost.borrow().as_ref().and_then(|lost| lost.why.clone());
         why.map_or(Error::Unavailable { reason, source: None }, |why| Error::shared(&why))
     }
 

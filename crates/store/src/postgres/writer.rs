@@ -21,8 +21,9 @@ use crate::model::Outcome;
 use crate::postgres::departures::Departures;
 use crate::postgres::pool::{Pool, classify};
 use crate::postgres::posting::{PostFailed, post_group};
+use crate::queue::enqueue;
 
-/// What may wait; beyond it the caller is better told at once (503) than kept.
+/// What may wait.
 const WAITING_MAX: usize = 1_024;
 
 /// The most transfers of one group: one full batch.
@@ -69,12 +70,7 @@ impl Writer {
 
     pub(crate) async fn post(&self, operation: Operation) -> Result<Outcome, Error> {
         let (reply, answer) = oneshot::channel();
-        self.queue.try_send((operation, reply)).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => {
-                Error::Unavailable { reason: "too many writes wait", source: None }
-            }
-            mpsc::error::TrySendError::Closed(_) => Error::closed(),
-        })?;
+        enqueue(&self.queue, (operation, reply), "too many writes wait")?;
         answer.await.map_err(|source| Error::Unknown { source: Box::new(source) })?
     }
 }

@@ -16,12 +16,16 @@ use tokio::sync::{mpsc, oneshot};
 use crate::clock::now_ms;
 use crate::error::Error;
 use crate::model::Outcome;
+use crate::queue::enqueue;
 use crate::sqlite::connection::{lock, lock_file, open_writer};
 use crate::sqlite::{classify, posting};
 
 /// What may wait. At 4,000 operations a second this is a quarter of a second of work; beyond it
 /// the caller is better told at once (503) than kept.
 const WAITING_MAX: usize = 1_024;
+
+/// What the caller is told then.
+const FULL: &str = "too many writes wait";
 
 /// The most transfers of one group: one full batch; 100 ms of posting on two small cores.
 const GROUP_TRANSFERS_MAX: usize = ledger::operation::BATCH_LENGTH_MAX;
@@ -81,7 +85,7 @@ impl Writer {
 
     pub(crate) async fn post(&self, operation: Operation) -> Result<Outcome, Error> {
         let (reply, answer) = oneshot::channel();
-        self.enqueue(Work::Post(operation, reply))?;
+        enqueue(&self.queue, Work::Post(operation, reply), FULL)?;
         answer.await.map_err(|source| Error::Unknown { source: Box::new(source) })?
     }
 
@@ -95,17 +99,8 @@ impl Writer {
             // The caller may have gone away; the write stands all the same.
             let _ = reply.send(db.in_transaction(job));
         });
-        self.enqueue(Work::Write(write))?;
+        enqueue(&self.queue, Work::Write(write), FULL)?;
         answer.await.map_err(|source| Error::Unknown { source: Box::new(source) })?
-    }
-
-    fn enqueue(&self, work: Work) -> Result<(), Error> {
-        self.queue.try_send(work).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => {
-                Error::Unavailable { reason: "too many writes wait", source: None }
-            }
-            mpsc::error::TrySendError::Closed(_) => Error::closed(),
-        })
     }
 }
 

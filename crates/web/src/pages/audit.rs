@@ -115,9 +115,6 @@ fn filter(query: &Fields) -> Result<AuditFilter, Problem> {
     if subject.chars().count() > SUBJECT_LENGTH_MAX {
         wrong("subject", "must be at most 80 characters");
     }
-    if from.zip(until).is_some_and(|(from, until)| from >= until) {
-        wrong("until", "must not be before the first day");
-    }
     if !errors.is_empty() {
         return Err(Problem::invalid(errors));
     }
@@ -145,6 +142,9 @@ pub(super) fn days_and_user(
     let user = UserId::parse(query.get("user"));
     if user.is_none() && !query.get("user").is_empty() {
         errors.push(FieldError::new("user", "must be C and eight digits, such as C00000004"));
+    }
+    if from.zip(until).is_some_and(|(from, until)| from >= until) {
+        errors.push(FieldError::new("until", "must not be before the first day"));
     }
     (from, until, user)
 }

@@ -93,14 +93,19 @@ async fn create(call: Call) -> Handled {
 }
 
 async fn edit(call: Call) -> Handled {
-    if find(&call).await?.status == CustomerStatus::Deactivated {
+    let customer = find(&call).await?;
+    if customer.status == CustomerStatus::Deactivated {
         return show_deactivated(&call).await;
     }
-    show_edit(&call, &Fields::default(), None).await
+    show_edit(&call, customer, &Fields::default(), None)
 }
 
-async fn show_edit(call: &Call, typed: &Fields, problem: Option<&Problem>) -> Handled {
-    let customer = find(call).await?;
+fn show_edit(
+    call: &Call,
+    customer: store::Customer,
+    typed: &Fields,
+    problem: Option<&Problem>,
+) -> Handled {
     let mut inputs = vec![
         name().value(customer.details.name),
         address().value(customer.details.address),
@@ -136,6 +141,6 @@ async fn update(call: Call) -> Handled {
     };
     match updated {
         Ok(()) => Ok(see_other(&format!("/customers/{number}?done=updated"))),
-        Err(problem) => show_edit(&call, &form, Some(&problem)).await,
+        Err(problem) => show_edit(&call, find(&call).await?, &form, Some(&problem)),
     }
 }

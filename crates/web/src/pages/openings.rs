@@ -31,14 +31,20 @@ const CURRENCIES: &[(&str, &str)] = &[
 ];
 
 async fn new(call: Call) -> Handled {
-    if find(&call).await?.status == CustomerStatus::Deactivated {
+    let customer = find(&call).await?;
+    if customer.status == CustomerStatus::Deactivated {
         return show_deactivated(&call).await;
     }
-    show(&call, &form::new_key(), &Fields::default(), None).await
+    show(&call, customer, &form::new_key(), &Fields::default(), None)
 }
 
-async fn show(call: &Call, key: &str, typed: &Fields, problem: Option<&Problem>) -> Handled {
-    let customer = find(call).await?;
+fn show(
+    call: &Call,
+    customer: store::Customer,
+    key: &str,
+    typed: &Fields,
+    problem: Option<&Problem>,
+) -> Handled {
     let choice = |name, label, choices| Input { choices, ..Input::text(name, label, 20) };
     let mut inputs = vec![
         choice("kind", "Kind of account", KINDS),
@@ -101,14 +107,16 @@ async fn submit(call: Call) -> Handled {
     let key = form::key(&form)?;
     let opening = match parse(&call, &form) {
         Ok(opening) => opening,
-        Err(problem) => return show(&call, key.as_str(), &form, Some(&problem)).await,
+        Err(problem) => {
+            return show(&call, find(&call).await?, key.as_str(), &form, Some(&problem));
+        }
     };
     let operation = Operation::new(key.clone(), Request::Open(opening), call.actor()?);
     match post(&call, operation).await {
         Ok(opened) => Ok(see_other(&result_path(opened.account, &opened.decided))),
         Err(problem) if problem.status.is_server_error() => {
-            show(&call, key.as_str(), &form, Some(&problem)).await
+            show(&call, find(&call).await?, key.as_str(), &form, Some(&problem))
         }
-        Err(problem) => show(&call, &form::new_key(), &form, Some(&problem)).await,
+        Err(problem) => show(&call, find(&call).await?, &form::new_key(), &form, Some(&problem)),
     }
 }
