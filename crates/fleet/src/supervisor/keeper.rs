@@ -48,8 +48,11 @@ const GUARD_LEAVES_WITHIN: Duration = Duration::from_millis(300);
 
 /// Orders that may wait; who sends them waits for the answer.
 const ORDERS_MAX: usize = 16;
-/// Niceness of servers. 5: a third of a balancer's weight, where a core is fought for.
-const SERVER_NICENESS: i32 = 5;
+
+/// Niceness of regional balancers: half of the front door's weight, where a core is fought for.
+const BALANCER_NICENESS: i32 = 3;
+/// Niceness of servers: a tenth of a balancer's weight.
+const SERVER_NICENESS: i32 = 13;
 
 /// What all keepers of a deployment share.
 #[derive(Debug)]
@@ -168,8 +171,10 @@ impl Life {
                 // The log is where people are sent; it cannot say it itself.
                 let _ = writeln!(note, "could not start {program}: {error}");
             })?;
-        if self.planned.role == Role::Server {
-            give_way(&child);
+        match self.planned.role {
+            Role::Server => give_way(&child, SERVER_NICENESS),
+            Role::Balancer => give_way(&child, BALANCER_NICENESS),
+            Role::FrontDoor | Role::Etcd | Role::Database => {}
         }
         let lifeline = child.stdin.take();
         Ok(Running { child, _lifeline: lifeline, born: Instant::now() })
@@ -294,14 +299,14 @@ async fn end(mut child: Child, is_guarded: bool, kill_at: Instant) {
     }
 }
 
-/// Servers come after balancers on cores that all of them share: elsewhere a balancer has cores of
-/// its own, and refuses in time what the servers cannot take. Threads inherit it, and the child has
-/// none yet but its first.
-fn give_way(child: &Child) {
+/// Servers come after balancers on cores that all of them share, and those after the front door:
+/// elsewhere each has cores of its own, and refuses in time what those behind it cannot take.
+/// Threads inherit it, and the child has none yet but its first.
+fn give_way(child: &Child, niceness: i32) {
     let pid = child.id().and_then(|pid| i32::try_from(pid).ok());
     if let Some(pid) = pid.and_then(rustix::process::Pid::from_raw) {
         // Without it an overload is refused more slowly, nothing else.
-        let _ = rustix::process::setpriority_process(Some(pid), SERVER_NICENESS);
+        let _ = rustix::process::setpriority_process(Some(pid), niceness);
     }
 }
 

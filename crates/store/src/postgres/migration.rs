@@ -27,6 +27,7 @@ const SECOND_FACTOR: &str = include_str!("../../migrations/postgres/0003_second_
 const SEALED_SSN: &str = include_str!("../../migrations/postgres/0004_sealed_ssn.sql");
 const REVERSALS: &str = include_str!("../../migrations/postgres/0005_reversals.sql");
 const STEADY_PLANS: &str = include_str!("../../migrations/postgres/0006_steady_plans.sql");
+const BATCHES: &str = include_str!("../../migrations/postgres/0007_batches.sql");
 
 /// Any number that no other program takes: "ballast" on a telephone's keys.
 const LOCK: &str = "select pg_advisory_lock(2255278)";
@@ -72,6 +73,7 @@ fn migrations() -> Result<Vec<Migration>, refinery::Error> {
         ("V4__sealed_ssn", SEALED_SSN),
         ("V5__reversals", REVERSALS),
         ("V6__steady_plans", STEADY_PLANS),
+        ("V7__batches", BATCHES),
     ]
     .into_iter()
     .map(|(name, sql)| Migration::unapplied(name, sql))

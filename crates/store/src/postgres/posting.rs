@@ -1,7 +1,7 @@
 //! The posting of a group: one call and one round trip, whatever its size.
 //!
 //! Phases, locks in order and isolation: see `migrations/postgres/0001_posting.sql`, and
-//! `0005_reversals.sql` for the function as it is now. The position of the commit is asked for
+//! `0007_batches.sql` for the function as it is now. The position of the commit is asked for
 //! behind the call (`position`).
 
 use std::collections::HashMap;
@@ -19,22 +19,9 @@ use crate::postgres::pool::{Failed, Lease, NotReplicated, Pool};
 use crate::postgres::position::{self, OF_PRIMARY};
 use crate::postgres::row::{damaged, get};
 
-macro_rules! call {
-    ($function:literal) => {
-        concat!(
-            "select r_key, r_fingerprint, r_id, r_booked_at, r_known, r_answer from ",
-            $function,
-            "($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, ",
-            "$19, $20, $21, $22)"
-        )
-    };
-}
-const POST_GROUP: &str = call!("post_group");
-const POST_IN_TURN: &str = call!("post_group_in_turn");
-
-/// From here on a group meets any other of its size at some account: of 10,000 accounts it touches
-/// a twentieth.
-const LARGE_LEGS: usize = 250;
+const POST_GROUP: &str = "select r_key, r_fingerprint, r_id, r_booked_at, r_known, r_answer \
+     from post_group($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, \
+     $18, $19, $20, $21, $22)";
 
 /// Why a group has no outcome.
 pub(crate) enum PostFailed {
@@ -67,9 +54,7 @@ pub(crate) async fn post_group(
 async fn post_on(mut lease: Lease, operations: &[Operation]) -> Result<Vec<Outcome>, PostFailed> {
     let group = Group::of(operations);
     let statements = async {
-        let is_large = group.amounts.len() >= LARGE_LEGS;
-        let call = if is_large { POST_IN_TURN } else { POST_GROUP };
-        let post = lease.connection.statement(call).await?;
+        let post = lease.connection.statement(POST_GROUP).await?;
         Ok((post, lease.connection.statement(OF_PRIMARY).await?))
     };
     let (post, whereabouts) = match statements.await {

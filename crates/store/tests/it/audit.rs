@@ -222,7 +222,7 @@ async fn migrations_run_once_and_the_previous_program_lives_on() {
         let parsed = parsed.clone();
         starts.spawn(async move { store::migrate(&parsed).await.unwrap() });
     }
-    assert_eq!(starts.join_all().await.iter().sum::<usize>(), 6);
+    assert_eq!(starts.join_all().await.iter().sum::<usize>(), 7);
     let db = cluster::connect(&url).await.unwrap();
     db.batch_execute(
         "alter table accounts add column nickname text; \

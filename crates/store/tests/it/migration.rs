@@ -3,6 +3,7 @@
 
 use refinery::{Migration, Runner};
 use rusqlite::Connection;
+use sha2::{Digest, Sha256};
 use store::{DatabaseUrl, Store};
 
 const FIRST: &str = include_str!("../../migrations/sqlite/0001_books.sql");
@@ -20,6 +21,24 @@ const WRITES_OF_FIRST: [&str; 4] = [
      values ('k' || (select count(*) from operations), zeroblob(32), 'deposit', 'C00000001', 1, \
          's', 1, x'00')",
 ];
+
+/// The migrations as they were released, with the beginning of their SHA-256.
+const RELEASED: &str = "\
+1bd649d397c00fba postgres/0001_books.sql
+3ca846e38c3b3c84 postgres/0001_posting.sql
+7aeee6a2b3531358 postgres/0002_access.sql
+10d76177a0a9f4ad postgres/0003_second_factor.sql
+df673f941c901824 postgres/0004_sealed_ssn.sql
+be5e352f8e3d5a3e postgres/0005_reversals.sql
+4e2f8b6755755391 postgres/0006_steady_plans.sql
+5e71c2c49fc980b8 postgres/0007_batches.sql
+7ab0187f8ddb63f3 sqlite/0001_books.sql
+813fdb1b606ff772 sqlite/0002_access.sql
+b3471d814fcbd15b sqlite/0003_second_factor.sql
+53679fc7456016fe sqlite/0004_sealed_ssn.sql
+f17f7d284b26ccfa sqlite/0005_reversals.sql
+6ba858547503e700 sqlite/0006_steady_plans.sql
+";
 
 fn write_as_the_first_version(db: &Connection) {
     for sql in WRITES_OF_FIRST {
@@ -65,4 +84,24 @@ async fn every_posting_function_keeps_plans_that_are_good_for_large_tables() {
             assert!(settings.iter().any(|it| it == setting), "{setting} in {settings:?}");
         }
     }
+}
+
+/// What was released never changes: a bank that has applied it would not get the change.
+#[test]
+fn migrations_stay_as_they_were_released() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations");
+    let mut digests = String::new();
+    for database in ["postgres", "sqlite"] {
+        let files = std::fs::read_dir(folder.join(database)).unwrap();
+        let mut files: Vec<_> = files.map(|file| file.unwrap().path()).collect();
+        files.sort();
+        for file in files {
+            let sql = std::fs::read(&file).unwrap();
+            let name = file.file_name().unwrap().to_string_lossy().into_owned();
+            let digest = Sha256::digest(&sql);
+            let digest: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+            digests.push_str(&format!("{digest} {database}/{name}\n"));
+        }
+    }
+    assert_eq!(digests, RELEASED, "a change wants a migration of its own");
 }

@@ -254,6 +254,60 @@ async fn currencies_do_not_mix(bank: Bank) {
     assert_eq!(leg, LegAnswer::Refused(Refusal::CurrencyMismatch));
 }
 
+/// Waits until the database has somebody who waits for a lock.
+async fn someone_waits(db: &tokio_postgres::Client) {
+    let waiting = "select count(*) from pg_stat_activity \
+        where datname = current_database() and wait_event_type = 'Lock'";
+    while db.query_one_scalar::<i64, _>(waiting, &[]).await.unwrap() == 0 {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn large_groups_take_turns_and_small_ones_pass() {
+    let bank = Bank::postgres().await;
+    let (left, right) = (bank.account(1, 1_000).await, bank.account(2, 0).await);
+    let first = crate::cluster::connect(&bank.url.to_string()).await.unwrap();
+    first.batch_execute("select pg_advisory_lock(2255280)").await.unwrap();
+    let other_server = Store::open(&bank.url).unwrap();
+    let batch = |key: &str, legs| {
+        let request = Request::Batch(vec![leg(left, right, 1); legs]);
+        let key = ledger::IdempotencyKey::parse(key).unwrap();
+        other_server.post(ledger::Operation::new(key, request, bank.actor.clone()))
+    };
+    batch("small", 249).await.unwrap();
+    let mut large = std::pin::pin!(batch("large", 250));
+    tokio::select! {
+        _ = &mut large => panic!("it did not wait"),
+        () = someone_waits(&first) => {}
+    }
+    let request = Request::deposit(left, usd(5), Description::default());
+    bank.post("beside", request).await;
+    first.batch_execute("select pg_advisory_unlock(2255280)").await.unwrap();
+    large.await.unwrap();
+    assert_eq!((bank.balance(left).await, bank.balance(right).await), (506, 499));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_that_moved_while_a_group_waited_for_it_is_found() {
+    let bank = Bank::postgres().await;
+    let (left, right) = (bank.account(1, 1_000).await, bank.account(2, 0).await);
+    let db = crate::cluster::connect(&bank.url.to_string()).await.unwrap();
+    let change = format!("begin; update accounts set overdraft = 9 where number = {left}");
+    db.batch_execute(&change).await.unwrap();
+    let watch = crate::cluster::connect(&bank.url.to_string()).await.unwrap();
+    let mut transfer =
+        std::pin::pin!(bank.post("t", Request::Batch(vec![leg(left, right, 1_009); 1])));
+    tokio::select! {
+        _ = &mut transfer => panic!("it did not wait"),
+        () = someone_waits(&watch) => {}
+    }
+    db.batch_execute("commit").await.unwrap();
+    assert!(matches!(only_leg(&transfer.await), LegAnswer::Accepted { debit_after: Some(-9), .. }));
+    assert_eq!((bank.balance(left).await, bank.balance(right).await), (-9, 1_009));
+    assert!(bank.audit().is_sound());
+}
+
 crate::on_both!(
     a_key_has_one_effect_and_one_answer,
     a_refusal_is_remembered_under_its_key,
