@@ -81,6 +81,11 @@ done
 must timeout 120 bash /check/user-data.sh
 becomes_ready "in the cloud"
 must systemctl is-active ballast-server
+reads_near() {
+    [ "$(curl --silent http://127.0.0.1:8000/readyz | jq -r .replica.status)" = reachable ]
+}
+for _ in $(seq 50); do ! reads_near || break; sleep 0.1; done
+must reads_near
 [ "$(cat /check/joined)" = "200 CONTINUE" ] || fail "joined as $(cat /check/joined)"
 [ "$(stat --format '%U %a' /var/lib/ballast/data-keys.json)" = "ballast 600" ] || fail "the keys' owner"
 must /usr/local/sbin/ballast-cloud audit

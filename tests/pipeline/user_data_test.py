@@ -10,6 +10,7 @@ VALUES = {
     "artifact_key": "releases/" + "a" * 64 + "/ballast_0.1.0_amd64.deb", "artifact_sha256": "a" * 64,
     "secret_name": "deployment6/application", "log_group": "/deployment6/east/server",
     "autoscaling_group": "applicationServer01-east", "launch_hook": "ready",
+    "readers": "reader01.example,reader02.example",
 }
 
 
@@ -19,14 +20,38 @@ def rendered(**others):
     return re.sub(r"\$\{(\w+)\}", lambda found: {**VALUES, **others}[found.group(1)], text)
 
 
-def python_part():
-    return re.search(r"<<'PYTHON'\n(.*?)\nPYTHON\n", rendered(), re.S).group(1)
+def python_part(**others):
+    return re.search(r"<<'PYTHON'\n(.*?)\nPYTHON\n", rendered(**others), re.S).group(1)
 
 
-def functions():
+def functions(**others):
     names = {"__name__": "ballast_cloud"}
-    exec(compile(python_part(), "ballast-cloud", "exec"), names)
+    exec(compile(python_part(**others), "ballast-cloud", "exec"), names)
     return names
+
+
+SECRET = {"database": "postgres://o@db/ballast?sslmode=verify-full&sslrootcert=/a.pem", "password": "p",
+          "authority": "PEM", "durability": "zone", "data_keys": {"k": 1}, "receipt_keys": {"k": 2}}
+
+
+def configured(folder, answers, naps, owners, **others):
+    """The files that a starting server writes, by name, in a folder instead of the system's."""
+    names = functions(**others)
+
+    def told():
+        answer = answers.pop(0)
+        if isinstance(answer, SystemExit):
+            raise answer
+        return answer
+
+    names["secret"] = told
+    names["STATE"] = folder + "/"
+    names["time"] = type("Time", (), {"sleep": naps.append})
+    names["shutil"] = type("Shutil", (), {"chown": lambda path, user, _: owners.update({path: user})})
+    written = names["write"]
+    names["write"] = lambda path, text, *owner: written(path.replace("/etc/ballast", folder), text, *owner)
+    names["configure"]()
+    return {path.name: path for path in pathlib.Path(folder).iterdir()}
 
 
 class UserData(unittest.TestCase):
@@ -59,29 +84,10 @@ class UserData(unittest.TestCase):
             self.assertEqual(target.read_bytes(), b"something else")
 
     def test_a_server_waits_for_its_secret_and_writes_it_for_itself_alone(self):
-        secret = {"database": "postgres://o@db/ballast", "password": "p", "authority": "PEM",
-                  "durability": "zone", "data_keys": {"k": 1}, "receipt_keys": {"k": 2},
-                  "readers": {"east": "postgres://o@near/ballast"}}
-        answers = [SystemExit("secretsmanager: status 400"), secret]
+        answers = [SystemExit("secretsmanager: status 400"), SECRET]
         owners, naps = {}, []
-        names = functions()
-
-        def told():
-            answer = answers.pop(0)
-            if isinstance(answer, SystemExit):
-                raise answer
-            return answer
-
         with tempfile.TemporaryDirectory() as folder:
-            names["secret"] = told
-            names["STATE"] = folder + "/"
-            names["time"] = type("Time", (), {"sleep": naps.append})
-            names["shutil"] = type("Shutil", (), {"chown": lambda path, user, _: owners.update({path: user})})
-            written = names["write"]
-            names["write"] = lambda path, text, *owner: written(
-                path.replace("/etc/ballast", folder), text, *owner)
-            names["configure"]()
-            files = {path.name: path for path in pathlib.Path(folder).iterdir()}
+            files = configured(folder, answers, naps, owners)
             self.assertEqual({path.stat().st_mode & 0o777 for path in files.values()}, {0o600})
             self.assertEqual(naps, [10])
             server = json.loads(files["server.json"].read_text())
@@ -89,9 +95,19 @@ class UserData(unittest.TestCase):
             self.assertEqual(json.loads(files["data-keys.json"].read_text()), {"k": 1})
             for field in ("database_password_file", "data_keys", "receipt_keys"):
                 self.assertEqual(owners[server[field] + ".new"], "ballast")
-            self.assertEqual(server["database_reader"], "postgres://o@near/ballast")
             self.assertEqual((server["durability"], server["administrators_need_second_factor"]),
                              ("zone", True))
+
+    def test_a_server_reads_near_it_with_the_login_and_the_trust_of_the_database(self):
+        for readers, expect in (
+                ("reader01.example,reader02.example",
+                 "postgres://o@reader01.example,reader02.example/ballast?sslmode=verify-full&sslrootcert=/a.pem"),
+                ("", None)):
+            with tempfile.TemporaryDirectory() as folder:
+                files = configured(folder, [SECRET], [], {}, readers=readers)
+                server = json.loads(files["server.json"].read_text())
+                self.assertEqual(server.get("database_reader"), expect)
+                self.assertEqual(server["database"], SECRET["database"])
 
     def test_the_signing_key_is_that_of_the_manual(self):
         # AWS General Reference, "Deriving a signing key": the published example.

@@ -27,6 +27,7 @@ resource "aws_launch_template" "server" {
     artifact_key      = var.artifact.key
     artifact_sha256   = var.artifact.sha256
     secret_name       = var.names.secret
+    readers           = join(",", var.readers[count.index])
     log_group         = var.names.server_log
     autoscaling_group = var.names.servers[count.index]
     launch_hook       = var.names.launch_hook
@@ -90,7 +91,7 @@ resource "aws_autoscaling_group" "server" {
   default_instance_warmup   = var.warm_up_seconds
   max_instance_lifetime     = 30 * 24 * 60 * 60
   termination_policies      = ["OldestLaunchTemplate", "OldestInstance"]
-  wait_for_capacity_timeout = "15m"
+  wait_for_capacity_timeout = "45m" # the first time they wait for a secret that a person makes
   enabled_metrics           = ["GroupInServiceInstances", "GroupDesiredCapacity", "GroupPendingInstances"]
 
   # A number, never $Latest: a rollback goes to the version before, and a scale-out in the middle of

@@ -225,6 +225,19 @@ variable "secret_arn" {
   }
 }
 
+variable "readers" {
+  description = "For each zone the addresses of the database's replicas near it, nearest first; empty where the primary is read."
+  type        = list(list(string))
+  nullable    = false
+
+  # One that reads a replica takes its word for a session; one that does not would end sessions
+  # without waiting for those that do (docs/database.md).
+  validation {
+    condition     = length(var.readers) == length(var.servers) && length(distinct([for zone in var.readers : length(zone) > 0])) == 1
+    error_message = "each zone has its list of readers, and all have readers or none has"
+  }
+}
+
 variable "alarm_topic_arn" {
   description = "Who is told of alarms."
   type        = string

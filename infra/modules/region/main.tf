@@ -16,6 +16,15 @@ locals {
   is_home  = var.key == local.home.key
   account  = data.aws_caller_identity.this.account_id
   others   = [for region in local.topology.regions : region.key if region.key != var.key]
+
+  # What is only shown is read near the server: at the reader of its zone, then at those of the
+  # other zones; in a standby region at its replica.
+  near_addresses = flatten([for it in module.database : local.is_home ? it.reader_addresses : [it.address]])
+  near_count     = !var.settings.database_readers ? 0 : local.is_home ? length(local.region.zones) : 1
+  readers = [
+    for zone in range(length(local.region.zones)) :
+    [for step in range(local.near_count) : local.near_addresses[(zone + step) % local.near_count]]
+  ]
 }
 
 module "naming" {
@@ -102,6 +111,7 @@ module "app" {
   instance_type       = var.settings.instance_type
   key_arn             = data.aws_kms_alias.data.target_key_arn
   secret_arn          = data.aws_secretsmanager_secret.application.arn
+  readers             = local.readers
   alarm_topic_arn     = aws_sns_topic.alarms.arn
   log_days            = var.settings.log_days
 

@@ -28,6 +28,11 @@ output "reader_addresses" {
   value       = flatten(module.database[*].reader_addresses)
 }
 
+output "readers" {
+  description = "Where the servers of each zone read what is only shown, nearest first."
+  value       = zipmap(local.region.zones[*].name, local.readers)
+}
+
 output "cache_address" {
   description = "Where the region's cache answers; null without one."
   value       = one(module.cache[*].address)

@@ -52,6 +52,11 @@ variable "settings" {
     condition     = var.settings.log_days >= 30
     error_message = "logs are kept for at least 30 days"
   }
+
+  validation {
+    condition     = !var.settings.database_readers || module.topology.topology.database.replica || length(module.topology.topology.regions) == 1
+    error_message = "servers of all regions read near them or none does: database_readers needs database.replica in the topology"
+  }
 }
 
 variable "ami_id" {

@@ -25,7 +25,7 @@ pub(crate) fn check(plan: &Plan) -> Vec<String> {
 }
 
 /// Launch templates hold it encoded, instances as it is.
-fn text_of(resource: &Resource) -> String {
+pub(crate) fn text_of(resource: &Resource) -> String {
     let text = resource.text("user_data");
     let decoded = STANDARD.decode(&text).ok().and_then(|bytes| String::from_utf8(bytes).ok());
     decoded.unwrap_or(text)

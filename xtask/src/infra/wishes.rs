@@ -13,6 +13,7 @@ use fleet::topology::{Region, RegionRole, Topology};
 use serde_json::{Value, json};
 
 use super::plan::{Plan, Resource};
+use super::user_data;
 
 /// Checks the plan of one root; gives the wishes that it leaves open.
 pub(crate) fn check(plan: &Plan, topology: &Topology, root: &str) -> Vec<String> {
@@ -90,6 +91,20 @@ fn replicas(plan: &Plan, topology: &Topology, region: &Region, open: &mut Vec<St
         wish(json!(planned) == json!(zones), "a reader of the database in each zone", open);
     } else if topology.database.replica {
         wish(followers.len() == 1, "a replica of the other region's database", open);
+    }
+    near(plan, &followers, region, open);
+}
+
+/// Servers read what is only shown at the reader of their zone, or at their region's replica.
+fn near(plan: &Plan, followers: &[&Resource], region: &Region, open: &mut Vec<String>) {
+    let templates = plan.of("aws_launch_template").filter(|it| !it.is_unknown("user_data"));
+    for (template, zone) in templates.zip(&region.zones) {
+        let is_there = |it: &&&Resource| it.text("availability_zone") == zone.name;
+        let Some(nearest) = followers.iter().find(is_there).or(followers.first()) else { continue };
+        let address = nearest.text("address");
+        let reads = user_data::text_of(template).contains(&format!("READERS = \"{address}"));
+        let what = format!("servers of {} read near them", zone.name);
+        wish(reads && !address.is_empty(), &what, open);
     }
 }
 

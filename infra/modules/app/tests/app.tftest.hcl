@@ -33,6 +33,7 @@ variables {
   artifact            = { bucket = "artifacts", key = "ballast.deb", sha256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855" }
   key_arn             = "arn:aws:kms:us-east-1:123456789012:key/1"
   secret_arn          = "arn:aws:secretsmanager:us-east-1:123456789012:secret:deployment6/application-a"
+  readers             = [["reader01", "reader02"], ["reader02", "reader01"]]
   alarm_topic_arn     = "arn:aws:sns:us-east-1:123456789012:alarms"
 }
 
@@ -61,6 +62,11 @@ run "what_a_server_is_told" {
   assert {
     condition     = strcontains(base64decode(aws_launch_template.server[1].user_data), "\"name\": \"applicationServer02-east\", \"region\": \"east\", \"zone\": \"us-east-1b\"")
     error_message = "each zone's servers are told their own name"
+  }
+
+  assert {
+    condition     = strcontains(base64decode(aws_launch_template.server[1].user_data), "READERS = \"reader02,reader01\"")
+    error_message = "each zone's servers read where it is nearest"
   }
 
   assert {
@@ -112,6 +118,16 @@ run "a_zone_without_a_subnet" {
   }
 
   expect_failures = [var.subnet_ids]
+}
+
+run "readers_in_one_zone_only" {
+  command = plan
+
+  variables {
+    readers = [["reader01"], []]
+  }
+
+  expect_failures = [var.readers]
 }
 
 run "more_fewest_than_most" {

@@ -33,6 +33,17 @@ run "the_primary" {
     condition     = output.autoscaling_groups == ["applicationServer01-east", "applicationServer02-east"]
     error_message = "a group for each zone, named like its servers"
   }
+
+  assert {
+    condition     = output.readers["us-east-1a"] == ["reader.example", "reader.example"]
+    error_message = "servers of the primary region read at its readers"
+  }
+
+  override_resource {
+    target          = module.database[0].aws_db_instance.reader
+    override_during = plan
+    values          = { address = "reader.example" }
+  }
 }
 
 run "the_standby" {
@@ -46,6 +57,27 @@ run "the_standby" {
     condition     = output.region.role == "standby" && length(module.database) == 1 && length(output.reader_addresses) == 0
     error_message = "a standby has a replica and no readers of its own"
   }
+
+  assert {
+    condition     = output.readers["us-west-2a"] == ["replica.example"] && output.readers["us-west-2b"] == ["replica.example"]
+    error_message = "servers of a standby region read at its replica"
+  }
+
+  override_resource {
+    target          = module.database[0].aws_db_instance.this
+    override_during = plan
+    values          = { address = "replica.example" }
+  }
+}
+
+run "readers_where_another_region_has_none" {
+  command = plan
+
+  variables {
+    topology_file = "tests/without-replica.json"
+  }
+
+  expect_failures = [var.settings]
 }
 
 run "without_a_cache" {
@@ -66,7 +98,7 @@ run "without_a_cache" {
   }
 
   assert {
-    condition     = length(module.cache) == 0 && output.cache_address == null && length(output.reader_addresses) == 0
+    condition     = length(module.cache) == 0 && output.cache_address == null && length(output.reader_addresses) == 0 && output.readers["us-east-1b"] == []
     error_message = "the minimal profile has neither"
   }
 }
