@@ -2,6 +2,7 @@
 # Runs a command on one server of a region through Session Manager, and fails if it fails.
 #
 # usage: ci/on-server.sh REGION COMMAND…
+#   BALLAST_COMMAND_MINUTES  patience, and what Session Manager gives the command; default 60
 # The command is seen in AWS's records: no secret belongs into it.
 # shellcheck source=ci/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -22,7 +23,9 @@ for group in $(groups_of "$region"); do
     [ "$server" = None ] || break
 done
 [ "${server:-None}" != None ] || fail "no server of $region is in service"
-command=$(jq -cn --arg line "$(printf '%q ' "$@")" '{commands: [$line]}')
+minutes=${BALLAST_COMMAND_MINUTES:-60}
+command=$(jq -cn --arg line "$(printf '%q ' "$@")" --arg seconds "$((minutes * 60))" \
+    '{commands: [$line], executionTimeout: [$seconds]}')
 if [ "${BALLAST_DRY_RUN:-}" = 1 ]; then
     say "would run on $server: $command"
     exit 0
@@ -30,9 +33,19 @@ fi
 id=$(aws ssm send-command --region "$aws_region" --instance-ids "$server" \
     --document-name AWS-RunShellScript --parameters "$command" --timeout-seconds 600 \
     --query Command.CommandId --output text)
-status=0
-aws ssm wait command-executed --region "$aws_region" --command-id "$id" \
-    --instance-id "$server" || status=$?
+# `aws ssm wait` gives up after 100 seconds; a migration or an audit of large books takes longer.
+deadline=$((SECONDS + minutes * 60 + 60))
+while true; do
+    status=$(aws ssm get-command-invocation --region "$aws_region" --command-id "$id" \
+        --instance-id "$server" --query Status --output text 2>&1) || true
+    case $status in
+        # Right after it was sent AWS may not know it yet.
+        Pending | InProgress | Delayed | Cancelling | *InvocationDoesNotExist*) ;;
+        *) break ;;
+    esac
+    [ "$SECONDS" -lt "$deadline" ] || fail "$1 on $server is still $status; see command $id"
+    sleep 5
+done
 aws ssm get-command-invocation --region "$aws_region" --command-id "$id" \
     --instance-id "$server" --query StandardOutputContent --output text
-[ "$status" -eq 0 ] || fail "$1 failed on $server; see command $id in Systems Manager"
+[ "$status" = Success ] || fail "$1 ended as $status on $server; see command $id in Systems Manager"

@@ -13,6 +13,9 @@ use_role deploy
 [ $# -eq 0 ] || regions=("$@")
 account=$(account)
 mkdir -p build
+# As in a roll-out: the server that leaves goes after the one that comes. AWS's own default may take
+# the only server of each zone first, in all zones at once.
+preferences='{"SkipMatching":true,"MinHealthyPercentage":100,"MaxHealthyPercentage":200}'
 for region in "${regions[@]}"; do
     aws_region=$(aws_region "$region")
     aws s3api get-object --region "$aws_region" --key releases/current.json \
@@ -34,7 +37,7 @@ for region in "${regions[@]}"; do
         esac
         say "$group: back to version $version of its launch template"
         change aws autoscaling start-instance-refresh --region "$aws_region" \
-            --auto-scaling-group-name "$group" --preferences '{"SkipMatching":true}' \
+            --auto-scaling-group-name "$group" --preferences "$preferences" \
             --desired-configuration "$(jq -cn --arg name "$group" --arg version "$version" \
                 '{LaunchTemplate: {LaunchTemplateName: $name, Version: $version}}')" >/dev/null
     done

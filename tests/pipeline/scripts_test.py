@@ -195,7 +195,7 @@ class Scripts(unittest.TestCase):
 
     # Backups.
 
-    def restoring(self, command="[0]"):
+    def restoring(self, status):
         self.answers = [
             ["describe-db-snapshots", ["rds:deployment6-database-east-1"]],
             ["describe-db-instances DBSubnetGroup", ["subnets\tsg-1\tparameters"]],
@@ -204,13 +204,13 @@ class Scripts(unittest.TestCase):
             ["describe-db-instances Endpoint", ["restored.example"]],
             ["describe-auto-scaling-groups", ["i-1"]],
             ["ssm send-command", ["command-1"]],
-            ["ssm wait", [command]],
-            ["ssm get-command-invocation", ["the books are sound"]],
+            ["ssm get-command-invocation StandardOutputContent", ["the books are sound"]],
+            ["ssm get-command-invocation Status", status],
             ["delete-db-instance", [""]],
         ]
 
     def test_a_restored_backup_is_audited_and_removed(self):
-        self.restoring(command="")
+        self.restoring(["Success"])
         done = self.run_script("ci/restore-test.sh", "rds")
         self.fine(done)
         self.assertIn("the books are sound", done.stdout)
@@ -223,8 +223,8 @@ class Scripts(unittest.TestCase):
         self.assertIn("parameters", restored)
 
     def test_a_backup_with_broken_books_is_said_and_removed_too(self):
-        self.restoring(command="!Waiter CommandExecuted failed")
-        self.refused(self.run_script("ci/restore-test.sh", "rds"), "failed on i-1")
+        self.restoring(["Failed"])
+        self.refused(self.run_script("ci/restore-test.sh", "rds"), "ended as Failed on i-1")
         self.assertEqual(self.called()[-1], "rds delete-db-instance")
 
     def test_no_snapshot_is_said(self):
@@ -253,9 +253,18 @@ class Scripts(unittest.TestCase):
     def test_a_command_goes_to_a_server_that_is_in_service(self):
         self.answers = [["describe-auto-scaling-groups applicationServer01-west", ["None"]],
                         ["describe-auto-scaling-groups applicationServer02-west", ["i-2"]],
-                        ["ssm send-command i-2", ["command-1"]], ["ssm wait", [""]],
-                        ["ssm get-command-invocation", ["done"]]]
+                        ["ssm send-command i-2", ["command-1"]],
+                        ["ssm get-command-invocation StandardOutputContent", ["done"]],
+                        # More questions than `aws ssm wait` would ask, and the first comes too soon.
+                        ["ssm get-command-invocation Status",
+                         ["!InvocationDoesNotExist", "Pending", *["InProgress"] * 25, "Success"]]]
         self.fine(self.run_script("ci/on-server.sh", "west", "ballast-cloud", "audit"))
+        self.answers[3][1] = ["!AccessDeniedException"]
+        self.answers[4][1] = ["!AccessDeniedException"]
+        self.refused(self.run_script("ci/on-server.sh", "west", "x"), "AccessDenied")
+        self.answers[3][1] = ["it is not"]
+        self.answers[4][1] = ["TimedOut"]
+        self.refused(self.run_script("ci/on-server.sh", "west", "x"), "ended as TimedOut on i-2")
         self.answers[1][1] = ["None"]
         self.refused(self.run_script("ci/on-server.sh", "west", "x"), "no server of west")
 
@@ -274,6 +283,7 @@ class Scripts(unittest.TestCase):
             self.assertEqual(self.called(), [f"autoscaling {expected}"] * 2)
             if running == "Successful":
                 self.assertIn('"Version":"6"', str(self.calls()))
+                self.assertIn('"MinHealthyPercentage":100', str(self.calls()))
 
     def test_an_alarm_ends_the_baking(self):
         self.answers = [["describe-alarms", ["deployment6-unhealthy-servers-east"]]]

@@ -1,4 +1,4 @@
-# What a server may do: read one artifact and one secret, write its log, say that it is ready.
+# What a server may do: read the released packages and one secret, write its log, say that it is ready.
 
 data "aws_caller_identity" "this" {}
 
@@ -27,11 +27,13 @@ resource "aws_iam_role_policy" "server" {
   policy = jsonencode({
     Version = "2012-10-17"
     Statement = [
+      # All releases: what runs fetches the next one to migrate, and after a roll-back servers start
+      # with the one before. Start-up data names the one that is installed, by its checksum.
       {
         Sid      = "Artifact"
         Effect   = "Allow"
         Action   = "s3:GetObject"
-        Resource = "arn:aws:s3:::${var.artifact.bucket}/${var.artifact.key}"
+        Resource = "arn:aws:s3:::${var.artifact.bucket}/releases/*"
       },
       {
         Sid      = "Secret"

@@ -201,6 +201,11 @@ variable "artifact" {
     condition     = can(regex("^[0-9a-f]{64}$", var.artifact.sha256))
     error_message = "artifact.sha256 is 64 hexadecimal digits"
   }
+
+  validation {
+    condition     = startswith(var.artifact.key, "releases/")
+    error_message = "released packages lie under releases/, which is what servers may read"
+  }
 }
 
 variable "key_arn" {

@@ -30,7 +30,7 @@ variables {
   endpoint_group_id   = "sg-2"
   s3_prefix_list_id   = "pl-1"
   ami_id              = "ami-0123456789abcdef0"
-  artifact            = { bucket = "artifacts", key = "ballast.deb", sha256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855" }
+  artifact            = { bucket = "artifacts", key = "releases/1/ballast.deb", sha256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855" }
   key_arn             = "arn:aws:kms:us-east-1:123456789012:key/1"
   secret_arn          = "arn:aws:secretsmanager:us-east-1:123456789012:secret:deployment6/application-a"
   readers             = [["reader01", "reader02"], ["reader02", "reader01"]]
@@ -84,8 +84,8 @@ run "what_a_server_may_do" {
   command = plan
 
   assert {
-    condition     = [for it in jsondecode(aws_iam_role_policy.server.policy).Statement : it.Resource if it.Sid == "Artifact"] == ["arn:aws:s3:::artifacts/ballast.deb"]
-    error_message = "a server reads one artifact"
+    condition     = [for it in jsondecode(aws_iam_role_policy.server.policy).Statement : it.Resource if it.Sid == "Artifact"] == ["arn:aws:s3:::artifacts/releases/*"]
+    error_message = "a server reads every release, so that a roll-back and a migration can"
   }
 
   assert {
@@ -104,7 +104,17 @@ run "an_artifact_without_its_checksum" {
   command = plan
 
   variables {
-    artifact = { bucket = "artifacts", key = "ballast.deb", sha256 = "" }
+    artifact = { bucket = "artifacts", key = "releases/1/ballast.deb", sha256 = "" }
+  }
+
+  expect_failures = [var.artifact]
+}
+
+run "an_artifact_that_servers_may_not_read" {
+  command = plan
+
+  variables {
+    artifact = { bucket = "artifacts", key = "ballast.deb", sha256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855" }
   }
 
   expect_failures = [var.artifact]
