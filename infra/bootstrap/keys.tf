@@ -1,6 +1,14 @@
 # One key for all regions (the same material, a copy in each), so that a snapshot or a secret of one
 # region can be read in the other when the first is gone.
 
+# An account has this role only once somebody used Auto Scaling; a key's policy that names a role that
+# is not there is refused.
+resource "aws_iam_service_linked_role" "autoscaling" {
+  provider = aws.home
+
+  aws_service_name = "autoscaling.amazonaws.com"
+}
+
 locals {
   key_policy = jsonencode({
     Version = "2012-10-17"
@@ -31,7 +39,7 @@ locals {
       {
         Sid       = "ServerDisks"
         Effect    = "Allow"
-        Principal = { AWS = "arn:aws:iam::${local.account}:role/aws-service-role/autoscaling.amazonaws.com/AWSServiceRoleForAutoScaling" }
+        Principal = { AWS = aws_iam_service_linked_role.autoscaling.arn }
         Action    = ["kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:DescribeKey", "kms:CreateGrant"]
         Resource  = "*"
       },

@@ -26,6 +26,26 @@ run "what_must_be_there_first" {
   }
 }
 
+run "servers_disks_are_opened_by_a_role_that_is_there" {
+  command = plan
+
+  override_resource {
+    target          = aws_iam_service_linked_role.autoscaling
+    override_during = plan
+    values          = { arn = "arn:aws:iam::123456789012:role/autoscaling" }
+  }
+
+  assert {
+    condition     = aws_iam_service_linked_role.autoscaling.aws_service_name == "autoscaling.amazonaws.com"
+    error_message = "Auto Scaling's own role is made"
+  }
+
+  assert {
+    condition     = [for it in jsondecode(aws_kms_key.data.policy).Statement : it.Principal.AWS if it.Sid == "ServerDisks"] == ["arn:aws:iam::123456789012:role/autoscaling"]
+    error_message = "the key's policy waits for the role that it names"
+  }
+}
+
 run "a_domain_that_is_none" {
   command = plan
 

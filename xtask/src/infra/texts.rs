@@ -94,6 +94,9 @@ fn breaches_of(place: &str, text: &str) -> Vec<String> {
             }
         }
     }
+    if text.contains("role/aws-service-role/") {
+        breaches.push("a service's role is referred to, so that it is made first".to_owned());
+    }
     for key in ["access_key", "secret_key", "key_name", "AKIA"] {
         if text.contains(key) {
             breaches.push(format!("{key}: rights come from roles, not keys"));
@@ -138,6 +141,7 @@ mod tests {
             ("resource \"a\" \"b\" {\n  name = var.names.b\n}\n".to_owned(), 0),
             ("resource \"aws_kms_key\" \"b\" {\n  region = var.region\n}\n".to_owned(), 1),
             ("terraform {\n  backend \"s3\" {\n    use_lockfile = true\n  }\n}\n".to_owned(), 1),
+            ("locals {\n  a = \"arn:aws:iam::1:role/aws-service-role/x\"\n}\n".to_owned(), 1),
             ("locals {\n  access_key = \"x\"\n}\n".to_owned(), 1),
         ];
         for (text, expect) in cases {
