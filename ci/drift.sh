@@ -10,7 +10,7 @@ help_of "$@"
 need terraform "terraform (1.11 or newer)"
 use_role plan
 profile=infra/profiles/${BALLAST_PROFILE:-production}.tfvars
-site=${BALLAST_SITE_TFVARS:?names the file with domain, zone_name and ami_ids}
+site=${BALLAST_SITE_TFVARS:?names the file with the values of the site (infra/README.md)}
 primary=$(aws_region "$(regions_with_role primary)")
 mkdir -p build
 aws s3api get-object --region "$primary" --key releases/current.json \

@@ -3,7 +3,7 @@
 #
 # usage: ci/plan.sh
 #   BALLAST_STATE_BUCKET, BALLAST_STATE_REGION  where the state is (outputs of infra/bootstrap)
-#   BALLAST_SITE_TFVARS  file with domain, zone_name, ami_ids
+#   BALLAST_SITE_TFVARS  file with the values of the site (infra/README.md)
 #   BALLAST_PROFILE      minimal or production; default production
 # Leaves the plans, their JSON and text in build/plan with their checksums, and prints one checksum
 # of them all: what a person approves. Stops at a plan that destroys or replaces a database, key
@@ -17,7 +17,7 @@ need terraform "terraform (1.11 or newer)"
 use_role plan
 profile=infra/profiles/${BALLAST_PROFILE:-production}.tfvars
 [ -f "$profile" ] || fail "there is no profile $profile"
-site=${BALLAST_SITE_TFVARS:?names the file with domain, zone_name and ami_ids}
+site=${BALLAST_SITE_TFVARS:?names the file with the values of the site (infra/README.md)}
 [ -f "$site" ] || fail "there is no file $site (BALLAST_SITE_TFVARS)"
 read -r sum package <"$ARTIFACTS/SHA256SUMS" || fail "there is no package in $ARTIFACTS"
 TF_VAR_artifact=$(jq -cn --arg key "releases/$sum/$package" --arg sha256 "$sum" '$ARGS.named')

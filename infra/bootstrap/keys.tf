@@ -1,5 +1,6 @@
 # One key for all regions (the same material, a copy in each), so that a snapshot or a secret of one
-# region can be read in the other when the first is gone.
+# region can be read in the other when the first is gone. us-east-1 has one in any case: the alarms of
+# Route 53 are there (modules/global).
 
 # An account has this role only once somebody used Auto Scaling; a key's policy that names a role that
 # is not there is refused.
@@ -46,9 +47,14 @@ locals {
     ]
   })
 
+  key_regions = merge(
+    { for key, region in local.regions : key => region.aws_region },
+    contains([for region in local.regions : region.aws_region], "us-east-1") ? {} : { alarms = "us-east-1" },
+  )
+
   key_arns = merge(
     { (local.home.aws_region) = aws_kms_key.data.arn },
-    { for key, replica in aws_kms_replica_key.data : local.regions[key].aws_region => replica.arn },
+    { for key, replica in aws_kms_replica_key.data : local.key_regions[key] => replica.arn },
   )
 }
 
@@ -68,10 +74,10 @@ resource "aws_kms_key" "data" {
 }
 
 resource "aws_kms_replica_key" "data" {
-  for_each = local.standbys
+  for_each = { for key, aws_region in local.key_regions : key => aws_region if key != local.home.key }
   provider = aws.home
 
-  region                  = each.value.aws_region
+  region                  = each.value
   description             = "The bank's key in ${each.key}"
   primary_key_arn         = aws_kms_key.data.arn
   deletion_window_in_days = 30
@@ -83,12 +89,12 @@ resource "aws_kms_replica_key" "data" {
 }
 
 resource "aws_kms_alias" "data" {
-  for_each = local.regions
+  for_each = local.key_regions
   provider = aws.home
 
-  region        = each.value.aws_region
+  region        = each.value
   name          = local.names.data_key
-  target_key_id = local.key_arns[each.value.aws_region]
+  target_key_id = local.key_arns[each.value]
 }
 
 # The places of what servers need (ci/rotate-secrets.sh puts the value) and of what the pipeline's

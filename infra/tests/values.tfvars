@@ -1,8 +1,9 @@
 # Values for plans that are checked and never applied to an account.
 
-domain    = "bank.example.com"
-zone_name = "example.com"
-ami_ids   = { east = "ami-0123456789abcdef0", west = "ami-0fedcba9876543210" }
-artifact  = { key = "releases/1/ballast.deb", sha256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855" }
-ami_id    = "ami-0123456789abcdef0"
-setup     = { key = "jenkins.tar.gz", sha256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855" }
+domain          = "bank.example.com"
+zone_name       = "example.com"
+alarm_receivers = ["on-call@bank.example"]
+ami_ids         = { east = "ami-0123456789abcdef0", west = "ami-0fedcba9876543210" }
+artifact        = { key = "releases/1/ballast.deb", sha256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855" }
+ami_id          = "ami-0123456789abcdef0"
+setup           = { key = "jenkins.tar.gz", sha256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855" }

@@ -6,6 +6,7 @@
 //! `cargo xtask infra plan ROOT FILE` the rules judge one plan, also a real one.
 //! Deliberately not here: what only AWS knows, such as quotas, names that are taken, real times.
 
+mod alarms;
 mod edits;
 mod equality;
 mod names;
@@ -66,6 +67,7 @@ fn judge(json: &str, copy: &Path, root: &str) -> anyhow::Result<Vec<String>> {
     let plan = Plan::parse(json)?;
     let mut breaches = rules::check(&plan);
     breaches.extend(user_data::check(&plan));
+    breaches.extend(alarms::check(&plan));
     if let Some(key) = root.strip_prefix("live/").filter(|key| *key != "global") {
         let topology = Topology::load(Some(&copy.join("topology.json")))?;
         breaches.extend(equality::check(&plan, &topology, key)?);

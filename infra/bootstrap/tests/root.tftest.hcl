@@ -46,6 +46,24 @@ run "servers_disks_are_opened_by_a_role_that_is_there" {
   }
 }
 
+run "the_key_is_where_alarms_of_the_way_in_are" {
+  command = plan
+
+  variables {
+    topology_file = "tests/elsewhere.json"
+  }
+
+  assert {
+    condition     = sort(keys(aws_kms_replica_key.data)) == tolist(["alarms", "west"]) && aws_kms_alias.data["alarms"].region == "us-east-1"
+    error_message = "Route 53 has its alarms in us-east-1, and they need the key"
+  }
+
+  assert {
+    condition     = [for it in aws_secretsmanager_secret.this["application"].replica : it.region] == ["us-west-2"]
+    error_message = "secrets are where servers are"
+  }
+}
+
 run "a_domain_that_is_none" {
   command = plan
 

@@ -19,8 +19,9 @@ module "global" {
   source    = "../../modules/global"
   providers = { aws = aws.home }
 
-  topology_file = var.topology_file
-  domain        = var.domain
-  zone_name     = var.zone_name
-  accelerator   = var.accelerator
+  topology_file   = var.topology_file
+  domain          = var.domain
+  zone_name       = var.zone_name
+  accelerator     = var.accelerator
+  alarm_receivers = var.alarm_receivers
 }

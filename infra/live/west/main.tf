@@ -19,10 +19,11 @@ module "region" {
   source    = "../../modules/region"
   providers = { aws = aws.west }
 
-  key           = "west"
-  topology_file = var.topology_file
-  domain        = var.domain
-  settings      = var.settings
-  ami_id        = var.ami_ids["west"]
-  artifact      = var.artifact
+  key             = "west"
+  topology_file   = var.topology_file
+  domain          = var.domain
+  settings        = var.settings
+  ami_id          = var.ami_ids["west"]
+  artifact        = var.artifact
+  alarm_receivers = var.alarm_receivers
 }

@@ -64,3 +64,14 @@ variable "artifact" {
     error_message = "artifact.key names the object, artifact.sha256 is 64 hexadecimal digits"
   }
 }
+
+variable "alarm_receivers" {
+  description = "Who is told of alarms: addresses of e-mail, each of which confirms the mail that Amazon sends, or of HTTPS. They are seen in the state, so none holds a secret."
+  type        = list(string)
+  nullable    = false
+
+  validation {
+    condition     = length(var.alarm_receivers) > 0 && alltrue([for it in var.alarm_receivers : can(regex("^(https://[^/@\\s]+(/\\S*)?|[^@:/\\s]+@[^@:/\\s]+[.][a-z]+)$", it))])
+    error_message = "alarms are told to somebody: at least one address like on-call@bank.example or https://calls.example/bank"
+  }
+}

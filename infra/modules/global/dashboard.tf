@@ -49,11 +49,26 @@ resource "aws_cloudwatch_dashboard" "this" {
   dashboard_body = jsonencode({ widgets = flatten(local.widgets) })
 }
 
-# Route 53 keeps its metrics in us-east-1, whatever the regions of the bank are.
+# Route 53 keeps its metrics in us-east-1, whatever the regions of the bank are; bootstrap has a copy
+# of the key there. Amazon's own key for topics lets no alarm publish.
+data "aws_kms_alias" "alarms" {
+  region = "us-east-1"
+  name   = local.names.data_key
+}
+
 resource "aws_sns_topic" "alarms" {
   region            = "us-east-1"
   name              = local.names.alarm_global
-  kms_master_key_id = "alias/aws/sns"
+  kms_master_key_id = data.aws_kms_alias.alarms.target_key_arn
+}
+
+resource "aws_sns_topic_subscription" "alarms" {
+  for_each = toset(var.alarm_receivers)
+
+  region    = "us-east-1"
+  topic_arn = aws_sns_topic.alarms.arn
+  protocol  = startswith(each.value, "https://") ? "https" : "email"
+  endpoint  = each.value
 }
 
 resource "aws_cloudwatch_metric_alarm" "region" {

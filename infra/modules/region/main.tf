@@ -168,3 +168,11 @@ resource "aws_sns_topic" "alarms" {
   name              = local.names.alarm_topic
   kms_master_key_id = data.aws_kms_alias.data.target_key_arn
 }
+
+resource "aws_sns_topic_subscription" "alarms" {
+  for_each = toset(var.alarm_receivers)
+
+  topic_arn = aws_sns_topic.alarms.arn
+  protocol  = startswith(each.value, "https://") ? "https" : "email"
+  endpoint  = each.value
+}

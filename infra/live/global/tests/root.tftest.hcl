@@ -4,8 +4,9 @@ mock_provider "aws" {
 }
 
 variables {
-  domain    = "bank.example.com"
-  zone_name = "example.com"
+  alarm_receivers = ["on-call@bank.example"]
+  domain          = "bank.example.com"
+  zone_name       = "example.com"
 }
 
 run "one_address" {

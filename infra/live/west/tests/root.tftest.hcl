@@ -5,9 +5,10 @@ mock_provider "aws" {
 }
 
 variables {
-  domain   = "bank.example.com"
-  ami_ids  = { west = "ami-0123456789abcdef0" }
-  artifact = { key = "releases/1/ballast.deb", sha256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855" }
+  alarm_receivers = ["on-call@bank.example"]
+  domain          = "bank.example.com"
+  ami_ids         = { west = "ami-0123456789abcdef0" }
+  artifact        = { key = "releases/1/ballast.deb", sha256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855" }
   settings = {
     instance_type        = "t3.small"
     database_class       = "db.t4g.small"

@@ -1,9 +1,10 @@
 mock_provider "aws" {}
 
 variables {
-  topology_file = "../../../topology.json"
-  domain        = "bank.example.com"
-  zone_name     = "example.com"
+  alarm_receivers = ["on-call@bank.example"]
+  topology_file   = "../../../topology.json"
+  domain          = "bank.example.com"
+  zone_name       = "example.com"
 }
 
 run "records_that_follow_health" {
@@ -51,4 +52,19 @@ run "a_domain_of_another_zone" {
   }
 
   expect_failures = [var.zone_name]
+}
+
+run "a_lost_region_is_told" {
+  command = plan
+
+  override_data {
+    target          = data.aws_kms_alias.alarms
+    override_during = plan
+    values          = { target_key_arn = "arn:aws:kms:us-east-1:123456789012:key/1" }
+  }
+
+  assert {
+    condition     = aws_sns_topic.alarms.kms_master_key_id == "arn:aws:kms:us-east-1:123456789012:key/1" && keys(aws_sns_topic_subscription.alarms) == ["on-call@bank.example"]
+    error_message = "the topic is under the bank's key, which lets alarms publish, and somebody hears it"
+  }
 }

@@ -3,11 +3,12 @@ mock_provider "aws" {
 }
 
 variables {
-  key           = "east"
-  topology_file = "../../../topology.json"
-  domain        = "bank.example.com"
-  ami_id        = "ami-0123456789abcdef0"
-  artifact      = { key = "releases/1/ballast.deb", sha256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855" }
+  alarm_receivers = ["on-call@bank.example"]
+  key             = "east"
+  topology_file   = "../../../topology.json"
+  domain          = "bank.example.com"
+  ami_id          = "ami-0123456789abcdef0"
+  artifact        = { key = "releases/1/ballast.deb", sha256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855" }
   settings = {
     instance_type        = "t3.small"
     database_class       = "db.t4g.small"
@@ -111,4 +112,37 @@ run "an_artifact_without_its_checksum" {
   }
 
   expect_failures = [var.artifact]
+}
+
+run "who_is_told_of_alarms" {
+  command = plan
+
+  variables {
+    alarm_receivers = ["on-call@bank.example", "https://calls.example/bank"]
+  }
+
+  assert {
+    condition     = { for it in aws_sns_topic_subscription.alarms : it.endpoint => it.protocol } == { "on-call@bank.example" = "email", "https://calls.example/bank" = "https" }
+    error_message = "each receiver is told in its way"
+  }
+}
+
+run "alarms_that_nobody_hears" {
+  command = plan
+
+  variables {
+    alarm_receivers = []
+  }
+
+  expect_failures = [var.alarm_receivers]
+}
+
+run "alarms_told_in_the_open" {
+  command = plan
+
+  variables {
+    alarm_receivers = ["http://calls.example/bank"]
+  }
+
+  expect_failures = [var.alarm_receivers]
 }
