@@ -55,8 +55,10 @@ def count(topology, chosen):
         things["web ACL"] += 1
         things["web ACL rule"] += 5
         things["health check, HTTPS every 10 s with latency"] += 1
-        # Three of servers, two of the database, its lag where it follows, one that it is reached.
+        # Three of servers, two of the database, its lag where it follows, three of each reader, one
+        # that the region is reached.
         things["alarm"] += 3 + 1 + (0 if not databases else 2 if is_home else 3)
+        things["alarm"] += 3 * zones if is_home and chosen["database_readers"] else 0
     things["dashboard"] += 1
     return things
 

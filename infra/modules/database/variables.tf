@@ -10,6 +10,9 @@ variable "names" {
     alarm_database_cpu       = string
     alarm_database_space     = string
     alarm_database_lag       = string
+    alarm_readers_cpu        = list(string)
+    alarm_readers_space      = list(string)
+    alarm_readers_lag        = list(string)
   })
   nullable = false
 }

@@ -50,6 +50,9 @@ locals {
     alarm_database_cpu       = "${var.project}-database-cpu-${var.key}"
     alarm_database_space     = "${var.project}-database-space-${var.key}"
     alarm_database_lag       = "${var.project}-database-lag-${var.key}"
+    alarm_readers_cpu        = [for number in local.numbers : "${var.project}-reader${number}-cpu-${var.key}"]
+    alarm_readers_space      = [for number in local.numbers : "${var.project}-reader${number}-space-${var.key}"]
+    alarm_readers_lag        = [for number in local.numbers : "${var.project}-reader${number}-lag-${var.key}"]
     cache                    = "${var.project}-cache-${var.key}"
 
     data_key       = "alias/${var.project}-data"

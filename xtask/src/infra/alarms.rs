@@ -1,7 +1,7 @@
-//! Alarms: somebody hears them.
+//! Alarms: somebody hears them, and every database has them.
 //!
 //! Guarantees: every topic has a receiver and a key that lets alarms publish, and every alarm has a
-//! topic.
+//! topic; no database, reader or replica fills its disk, its processors or its lag unseen.
 //!
 //! Deliberately not here: whether the receivers confirmed, which only AWS knows.
 
@@ -25,12 +25,24 @@ pub(crate) fn check(plan: &Plan) -> Vec<String> {
         let key = topic.text("kms_master_key_id");
         let has_key = topic.is_unknown("kms_master_key_id")
             || !(key.is_empty() || key.starts_with("alias/aws/"));
-        unless(has_key, topic, "a topic is under the bank's key: Amazon's own lets no alarm publish");
+        unless(has_key, topic, "a topic is under the bank's key; Amazon's lets no alarm publish");
     }
     for alarm in plan.of("aws_cloudwatch_metric_alarm") {
         let is_told = ["alarm_actions", "alarm_actions/0"].iter().any(|it| alarm.is_unknown(it))
             || alarm.count("alarm_actions") > 0;
         unless(is_told, alarm, "each alarm has a topic");
+    }
+    for database in plan.of("aws_db_instance") {
+        let follows = database.is_unknown("replicate_source_db")
+            || !database.at("replicate_source_db").is_null();
+        let lag = follows.then_some("ReplicaLag");
+        for metric in ["CPUUtilization", "FreeStorageSpace"].into_iter().chain(lag) {
+            let is_watched = plan.of("aws_cloudwatch_metric_alarm").any(|it| {
+                it.text("metric_name") == metric
+                    && it.text("dimensions/DBInstanceIdentifier") == database.text("identifier")
+            });
+            unless(is_watched, database, &format!("has an alarm of its {metric}"));
+        }
     }
     breaches
 }
@@ -57,12 +69,25 @@ mod tests {
         let topic = |key: &str| ("aws_sns_topic", json!({"arn": "a", "kms_master_key_id": key}));
         let heard = |arn: &str| ("aws_sns_topic_subscription", json!({"topic_arn": arn}));
         let alarm = |to: Value| ("aws_cloudwatch_metric_alarm", json!({"alarm_actions": to}));
+        let database = |follows: Value| {
+            ("aws_db_instance", json!({"identifier": "d", "replicate_source_db": follows}))
+        };
+        let watched = |metric: &str, id: &str| {
+            let of = json!({ "DBInstanceIdentifier": id });
+            let alarm = json!({"metric_name": metric, "dimensions": of, "alarm_actions": ["a"]});
+            ("aws_cloudwatch_metric_alarm", alarm)
+        };
+        let [cpu, space, lag] = ["CPUUtilization", "FreeStorageSpace", "ReplicaLag"];
         let cases = [
             (vec![topic("arn:k"), heard("a"), alarm(json!(["a"]))], 0),
             (vec![topic("arn:k"), alarm(json!(["a"]))], 1),
             (vec![topic("arn:k"), heard("b")], 1),
             (vec![topic("alias/aws/sns"), heard("a")], 1),
             (vec![alarm(json!([]))], 1),
+            (vec![database(Value::Null), watched(cpu, "d"), watched(space, "d")], 0),
+            (vec![database(Value::Null), watched(cpu, "d"), watched(space, "e")], 1),
+            (vec![database(json!("p")), watched(cpu, "d"), watched(space, "d")], 1),
+            (vec![database(json!("p")), watched(cpu, "d"), watched(lag, "d")], 1),
         ];
         for (resources, expect) in cases {
             assert_eq!(check(&plan(&resources)).len(), expect, "{resources:?}");

@@ -11,6 +11,9 @@ variables {
     alarm_database_cpu       = "cpu"
     alarm_database_space     = "space"
     alarm_database_lag       = "lag"
+    alarm_readers_cpu        = ["reader01-cpu", "reader02-cpu"]
+    alarm_readers_space      = ["reader01-space", "reader02-space"]
+    alarm_readers_lag        = ["reader01-lag", "reader02-lag"]
   }
   vpc_id          = "vpc-1"
   subnet_ids      = ["subnet-1", "subnet-2"]
@@ -29,7 +32,7 @@ run "a_primary" {
   }
 
   assert {
-    condition     = length(aws_cloudwatch_metric_alarm.database) == 2
+    condition     = length(aws_cloudwatch_metric_alarm.database) == 2 && length(aws_cloudwatch_metric_alarm.reader) == 0
     error_message = "a primary lags behind nobody"
   }
 }
@@ -72,6 +75,11 @@ run "a_reader_in_each_zone" {
   assert {
     condition     = alltrue([for reader in aws_db_instance.reader : reader.deletion_protection && !reader.publicly_accessible && reader.storage_encrypted])
     error_message = "readers are as private as their database"
+  }
+
+  assert {
+    condition     = sort([for alarm in aws_cloudwatch_metric_alarm.reader : "${alarm.alarm_name} ${alarm.metric_name} ${alarm.dimensions.DBInstanceIdentifier}"]) == tolist(["reader01-cpu CPUUtilization reader01", "reader01-lag ReplicaLag reader01", "reader01-space FreeStorageSpace reader01", "reader02-cpu CPUUtilization reader02", "reader02-lag ReplicaLag reader02", "reader02-space FreeStorageSpace reader02"])
+    error_message = "each reader has alarms of its processors, its disk and its lag"
   }
 }
 
