@@ -86,6 +86,7 @@ role_name() { printf '%s-%s' "$(topology .project)" "$1"; }
 secret_name() { printf '%s/%s' "$(topology .project)" "$1"; }
 database_of() { printf '%s-database-%s' "$(topology .project)" "$1"; }
 restore_test() { printf '%s-restore-test-%s' "$(topology .project)" "$1"; }
+fence_group() { printf 'databaseFenceSG'; }
 balancer_of() { printf 'ALB-%s' "$1"; }
 alarm_topic() { printf '%s-alarms-%s' "$(topology .project)" "$1"; }
 alarm_prefix() { printf '%s-' "$(topology .project)"; }

@@ -20,6 +20,7 @@ while read -r secret; do
     echo "secret $(secret_name "$secret")"
 done < <(words secret_name)
 echo "alarms $(alarm_prefix)"
+echo "fence $(fence_group)"
 while read -r region; do
     echo "bucket $(artifact_bucket "$1" "$(aws_region "$region")")"
     echo "database $(database_of "$region")"

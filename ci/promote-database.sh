@@ -2,10 +2,12 @@
 # Makes the replica of another region the database, after the old one is fenced.
 #
 # usage: ci/promote-database.sh OLD_REGION NEW_REGION --i-know-that-the-replica-lags
-# Fencing: every rule that lets someone into the old database's security group is removed. If the
-# old region cannot be asked, the command stops, unless BALLAST_OLD_REGION_IS_GONE=1 says that a
-# person knows that nobody can write there. Reconcile afterwards: docs/runbooks. A command that
-# ended half way can be run again.
+# Fencing: every rule that lets someone into the old database's security group is removed, at once;
+# then the database and its readers are put into a group that lets nobody in, where they stay when an
+# apply brings the rules back. If the old region cannot be asked, the command stops, unless
+# BALLAST_OLD_REGION_IS_GONE=1 says that a person knows that nobody can write there; run it again
+# without that as soon as the region answers. Reconcile afterwards: docs/runbooks. A command that ended
+# half way can be run again.
 # shellcheck source=ci/lib.sh
 . "$(dirname "$0")/lib.sh"
 help_of "$@"
@@ -27,10 +29,32 @@ of_database() {
         --query "DBInstances[0].$3"
 }
 
-# Nobody gets in any more; connections that stand outlive the rules, so a restart ends them.
+# The old database, and those of its readers that are not another region's replica (an ARN).
+fenced_databases() {
+    local readers reader
+    readers=$(of_database "$old" "$old_database" 'ReadReplicaDBInstanceIdentifiers') || return
+    echo "$old_database"
+    for reader in $readers; do
+        case $reader in None | arn:*) ;; *) echo "$reader" ;; esac
+    done
+}
+
+# available DATABASE: waits until it can be changed again.
+available() {
+    [ "${BALLAST_DRY_RUN:-}" = 1 ] || aws rds wait db-instance-available --region "$old" \
+        --db-instance-identifier "$1"
+}
+
+# Nobody gets in any more; connections that stand outlive rules and groups, so a restart ends them.
 fence() {
-    local group rules
+    local group rules vpc closed databases database
     group=$(of_database "$old" "$old_database" 'VpcSecurityGroups[0].VpcSecurityGroupId') || return
+    vpc=$(of_database "$old" "$old_database" 'DBSubnetGroup.VpcId') || return
+    databases=$(fenced_databases) || return
+    closed=$(aws ec2 describe-security-groups --region "$old" --output text \
+        --filters "Name=vpc-id,Values=$vpc" "Name=group-name,Values=$(fence_group)" \
+        --query 'SecurityGroups[0].GroupId') || return
+    case $closed in sg-*) ;; *) say "$1 has no group $(fence_group)"; return 1 ;; esac
     rules=$(aws ec2 describe-security-group-rules --region "$old" --output text \
         --filters "Name=group-id,Values=$group" \
         --query 'SecurityGroupRules[?!IsEgress].SecurityGroupRuleId') || return
@@ -40,10 +64,16 @@ fence() {
         change aws ec2 revoke-security-group-ingress --region "$old" --group-id "$group" \
             --security-group-rule-ids $rules >/dev/null || return
     fi
-    change aws rds reboot-db-instance --region "$old" --db-instance-identifier "$old_database" \
-        >/dev/null || return
-    [ "${BALLAST_DRY_RUN:-}" = 1 ] || aws rds wait db-instance-available --region "$old" \
-        --db-instance-identifier "$old_database"
+    for database in $databases; do
+        change aws rds modify-db-instance --region "$old" --db-instance-identifier "$database" \
+            --vpc-security-group-ids "$closed" --apply-immediately >/dev/null || return
+    done
+    for database in $databases; do
+        available "$database" || return
+        change aws rds reboot-db-instance --region "$old" --db-instance-identifier "$database" \
+            >/dev/null || return
+    done
+    available "$old_database"
 }
 
 # Both words are needed: it says "available" until the promotion has begun.
@@ -54,7 +84,7 @@ is_promoted() {
     [[ "$state" =~ ^None[[:space:]]+available$ ]]
 }
 
-if fence; then
+if fence "$1"; then
     is_gone=no
 elif [ "${BALLAST_OLD_REGION_IS_GONE:-}" = 1 ]; then
     is_gone=yes

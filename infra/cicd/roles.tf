@@ -172,7 +172,7 @@ resource "aws_iam_role_policy" "operate" {
         Effect = "Allow"
         Action = [
           "autoscaling:Describe*", "cloudwatch:DescribeAlarms", "ec2:DescribeSecurityGroupRules",
-          "elasticloadbalancing:Describe*", "rds:Describe*", "ssm:GetCommandInvocation", "ssm:ListCommandInvocations",
+          "ec2:DescribeSecurityGroups", "elasticloadbalancing:Describe*", "rds:Describe*", "ssm:GetCommandInvocation", "ssm:ListCommandInvocations",
         ]
         Resource = "*"
       },

@@ -137,8 +137,13 @@ class Scripts(unittest.TestCase):
     def promoting(self, state=("source\tavailable", "source\tmodifying", "None\tavailable")):
         self.answers = [
             ["describe-db-instances VpcSecurityGroups", ["sg-1"]],
+            ["describe-db-instances VpcId", ["vpc-1"]],
+            ["describe-db-instances ReadReplicaDBInstanceIdentifiers",
+             [f"deployment6-reader01-east\tarn:aws:rds:us-west-2:{ACCOUNT}:db:deployment6-database-west"]],
+            ["describe-security-groups vpc-1 databaseFenceSG", ["sg-fence"]],
             ["describe-security-group-rules", ["sgr-1\tsgr-2"]],
             ["revoke-security-group-ingress", [""]],
+            ["modify-db-instance sg-fence", [""]],
             ["reboot-db-instance", [""]],
             ["wait db-instance-available", [""]],
             ["describe-db-instances ReadReplicaSource", list(state)],
@@ -157,11 +162,15 @@ class Scripts(unittest.TestCase):
         self.promoting()
         self.fine(self.promote())
         self.assertEqual(self.called(), [
-            "ec2 revoke-security-group-ingress", "rds reboot-db-instance",
-            "rds promote-read-replica", "secretsmanager stop-replication-to-replica",
+            "ec2 revoke-security-group-ingress", *["rds modify-db-instance"] * 2,
+            *["rds reboot-db-instance"] * 2, "rds promote-read-replica", "secretsmanager stop-replication-to-replica",
             "secretsmanager put-secret-value", "secretsmanager put-secret-value"])
         revoked = next(call for call in self.calls() if "revoke-security-group-ingress" in call["words"])
         self.assertEqual(revoked["words"][-2:], ["sgr-1", "sgr-2"])
+        # Its readers are closed with it; the replica that becomes the database is not.
+        closed = [call["words"] for call in self.calls() if "modify-db-instance" in call["words"]]
+        self.assertEqual([words[5] for words in closed],
+                         ["deployment6-database-east", "deployment6-reader01-east"])
         puts = [call for call in self.calls() if "put-secret-value" in call["words"]]
         self.assertEqual([call["words"][3] for call in puts], ["us-west-2", "us-east-1"])
         secret = json.loads(list(puts[0]["files"].values())[0])
@@ -169,12 +178,19 @@ class Scripts(unittest.TestCase):
                                   "database": SECRET["database"].replace("old", "new")})
 
     def test_nothing_is_promoted_while_the_old_database_may_write(self):
-        for lost in ["describe-db-instances VpcSecurityGroups", "describe-security-group-rules",
-                     "revoke-security-group-ingress", "reboot-db-instance"]:
+        for lost in ["describe-db-instances VpcSecurityGroups", "describe-db-instances VpcId",
+                     "describe-db-instances ReadReplicaDB", "describe-security-groups",
+                     "describe-security-group-rules", "revoke-security-group-ingress",
+                     "modify-db-instance", "modify-db-instance reader01", "wait reader01",
+                     "reboot-db-instance"]:
             self.promoting()
             self.answers.insert(0, [lost, ["!could not connect"]])
             self.refused(self.promote(), "not fenced; nothing was promoted")
             self.assertNotIn("rds promote-read-replica", self.called())
+        self.promoting()
+        self.answers.insert(0, ["describe-security-groups", ["None"]])
+        self.refused(self.promote(), "east has no group databaseFenceSG")
+        self.assertNotIn("rds promote-read-replica", self.called())
 
     def test_a_region_that_is_gone_is_a_persons_word(self):
         self.promoting()

@@ -1,4 +1,5 @@
-# Who reaches the database: this region's servers by reference, the other regions' by their subnets.
+# Who reaches the database: this region's servers by reference, the other regions' by their subnets; and
+# where an old primary is put so that nobody does.
 
 resource "aws_security_group" "database" {
   name        = var.names.database_group
@@ -34,4 +35,14 @@ resource "aws_vpc_security_group_ingress_rule" "peers" {
   from_port         = 5432
   to_port           = 5432
   cidr_ipv4         = each.value
+}
+
+# Lets nobody in. ci/promote-database.sh puts the old primary and its readers here, and the databases
+# ignore a change of their groups: no apply opens them again.
+resource "aws_security_group" "fence" {
+  #checkov:skip=CKV2_AWS_5:Nothing stands in it before a promotion
+  name        = var.names.fence_group
+  description = "A database that was the primary: from nobody"
+  vpc_id      = var.vpc_id
+  tags        = { Name = var.names.fence_group }
 }

@@ -97,7 +97,7 @@ resource "aws_db_instance" "this" {
 
   lifecycle {
     prevent_destroy = true
-    ignore_changes  = [password_wo]
+    ignore_changes  = [password_wo, vpc_security_group_ids] # a fence stays
   }
 }
 
@@ -141,6 +141,10 @@ resource "aws_db_instance" "reader" {
   performance_insights_kms_key_id = var.key_arn
 
   tags = { Name = var.names.readers[count.index] }
+
+  lifecycle {
+    ignore_changes = [vpc_security_group_ids] # a fence stays
+  }
 }
 
 resource "aws_iam_role" "monitor" {

@@ -4,6 +4,7 @@ variable "names" {
     database                 = string
     readers                  = list(string)
     database_group           = string
+    fence_group              = string
     database_subnet_group    = string
     database_parameter_group = string
     database_monitor_role    = string

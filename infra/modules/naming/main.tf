@@ -24,6 +24,7 @@ locals {
     server_group   = "applicationServerSG"
     endpoint_group = "endpointSG"
     database_group = "databaseSG"
+    fence_group    = "databaseFenceSG"
     cache_group    = "cacheSG"
     cicd_group     = "jenkinsSG"
 

@@ -19,6 +19,7 @@ const KINDS: &[(&str, &str, &str)] = &[
     ("balancer", "aws_lb", "name"),
     ("bucket", "aws_s3_bucket", "bucket"),
     ("database", "aws_db_instance", "identifier"),
+    ("fence", "aws_security_group", "name"),
     ("group", "aws_autoscaling_group", "name"),
     ("role", "aws_iam_role", "name"),
     ("secret", "aws_secretsmanager_secret", "name"),

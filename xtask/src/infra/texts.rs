@@ -21,6 +21,9 @@ const PRECIOUS: &[&str] = &[
     "resource \"aws_kms_replica_key\" ",
 ];
 
+/// The argument that a fence changes (ci/promote-database.sh); Terraform leaves it as it finds it.
+const DATABASE_GROUPS: &str = "vpc_security_group_ids";
+
 /// Checks every `.tf` file below the folder; gives the breaches.
 pub(crate) fn check(infra: &Path) -> anyhow::Result<Vec<String>> {
     let mut files = Vec::new();
@@ -75,6 +78,10 @@ fn breaches_of(place: &str, text: &str) -> Vec<String> {
         let is_precious = PRECIOUS.iter().any(|start| head.starts_with(start));
         if is_precious && !body.contains("prevent_destroy = true") {
             breaches.push(format!("{head} has no prevent_destroy, and cannot be made again"));
+        }
+        let is_left = |it: &str| it.contains("ignore_changes") && it.contains(DATABASE_GROUPS);
+        if head.starts_with("resource \"aws_db_instance\" ") && !body.lines().any(is_left) {
+            breaches.push(format!("{head}: an apply would open a database that was fenced"));
         }
         if head.starts_with("resource ") && !place.starts_with("modules/naming") {
             let literal = body.lines().find(|line| {
@@ -140,6 +147,7 @@ mod tests {
             ("resource \"a\" \"b\" {\n  name = \"made-up\"\n}\n".to_owned(), 1),
             ("resource \"a\" \"b\" {\n  name = var.names.b\n}\n".to_owned(), 0),
             ("resource \"aws_kms_key\" \"b\" {\n  region = var.region\n}\n".to_owned(), 1),
+            ("resource \"aws_db_instance\" \"b\" {\n  port = 5432\n}\n".to_owned(), 1),
             ("terraform {\n  backend \"s3\" {\n    use_lockfile = true\n  }\n}\n".to_owned(), 1),
             ("locals {\n  a = \"arn:aws:iam::1:role/aws-service-role/x\"\n}\n".to_owned(), 1),
             ("locals {\n  access_key = \"x\"\n}\n".to_owned(), 1),

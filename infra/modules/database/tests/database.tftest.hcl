@@ -5,6 +5,7 @@ variables {
     database                 = "database"
     readers                  = ["reader01", "reader02"]
     database_group           = "group"
+    fence_group              = "fence"
     database_subnet_group    = "subnets"
     database_parameter_group = "parameters"
     database_monitor_role    = "monitor"
