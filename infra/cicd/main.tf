@@ -61,6 +61,8 @@ module "network" {
   nat        = "one"
   endpoints  = ["ssm", "ssmmessages"]
   key_arn    = local.key_arn
+
+  boundary_arn = local.boundary_arn
 }
 
 resource "aws_security_group" "jenkins" {

@@ -75,6 +75,7 @@ resource "aws_iam_role" "pipeline" {
   provider = aws.home
 
   name                 = each.value.name
+  permissions_boundary = each.key == "deploy" ? aws_iam_policy.deploy_boundary.arn : null
   max_session_duration = 3600
   assume_role_policy = jsonencode({
     Version = "2012-10-17"
@@ -110,36 +111,12 @@ resource "aws_iam_role_policy" "plan" {
   })
 }
 
-# Roles of the bank's own machines, by name; nothing that could widen the pipeline's own rights. Of the
-# secrets' values it reads the smoke test's alone.
 resource "aws_iam_role_policy" "deploy" {
   provider = aws.home
 
-  name = local.names.deploy_role
-  role = aws_iam_role.pipeline["deploy"].id
-  policy = jsonencode({
-    Version = "2012-10-17"
-    Statement = [
-      {
-        Sid    = "Roles"
-        Effect = "Allow"
-        Action = [
-          "iam:GetRole", "iam:CreateRole", "iam:DeleteRole", "iam:TagRole", "iam:PassRole",
-          "iam:GetRolePolicy", "iam:PutRolePolicy", "iam:DeleteRolePolicy", "iam:ListRolePolicies",
-          "iam:AttachRolePolicy", "iam:DetachRolePolicy", "iam:ListAttachedRolePolicies",
-          "iam:GetInstanceProfile", "iam:CreateInstanceProfile", "iam:DeleteInstanceProfile",
-          "iam:AddRoleToInstanceProfile", "iam:RemoveRoleFromInstanceProfile", "iam:ListInstanceProfilesForRole",
-        ]
-        Resource = flatten([
-          for kind in ["role", "instance-profile"] : [
-            for name in ["server", "flow-log", "database-monitor"] :
-            "arn:aws:iam::${local.account}:${kind}/${module.topology.topology.project}-${name}-*"
-          ]
-        ])
-      },
-      { Sid = "NoSecrets", Effect = "Deny", Action = "secretsmanager:GetSecretValue", NotResource = local.secret_arns.smoke },
-    ]
-  })
+  name   = local.names.deploy_role
+  role   = aws_iam_role.pipeline["deploy"].id
+  policy = jsonencode({ Version = "2012-10-17", Statement = local.role_statements })
 }
 
 # People come with a second factor, for an hour: docs/runbooks as they stand, and no more.

@@ -12,6 +12,7 @@ mod equality;
 mod names;
 mod parallel;
 mod plan;
+mod roles;
 mod rules;
 mod terraform;
 mod texts;
@@ -68,6 +69,7 @@ fn judge(json: &str, copy: &Path, root: &str) -> anyhow::Result<Vec<String>> {
     let mut breaches = rules::check(&plan);
     breaches.extend(user_data::check(&plan));
     breaches.extend(alarms::check(&plan));
+    breaches.extend(roles::check(&plan));
     if let Some(key) = root.strip_prefix("live/").filter(|key| *key != "global") {
         let topology = Topology::load(Some(&copy.join("topology.json")))?;
         breaches.extend(equality::check(&plan, &topology, key)?);

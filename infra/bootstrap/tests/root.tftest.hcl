@@ -64,6 +64,15 @@ run "the_key_is_where_alarms_of_the_way_in_are" {
   }
 }
 
+run "what_made_roles_can_never_do" {
+  command = plan
+
+  assert {
+    condition     = alltrue([for it in jsondecode(aws_iam_policy.boundary.policy).Statement : !anytrue([for action in flatten([it.Action]) : startswith(action, "iam:") || startswith(action, "sts:") || action == "*"])])
+    error_message = "a role that the pipeline makes gives no rights and becomes no other"
+  }
+}
+
 run "a_domain_that_is_none" {
   command = plan
 

@@ -41,6 +41,27 @@ run "who_may_do_what" {
     error_message = "people come with a second factor"
   }
 
+  override_resource {
+    target          = aws_iam_policy.deploy_boundary
+    override_during = plan
+    values          = { arn = "arn:aws:iam::123456789012:policy/deploy-boundary" }
+  }
+
+  assert {
+    condition     = aws_iam_role.pipeline["deploy"].permissions_boundary == "arn:aws:iam::123456789012:policy/deploy-boundary"
+    error_message = "the role that deploys has its boundary"
+  }
+
+  assert {
+    condition     = [for it in jsondecode(aws_iam_role_policy.deploy.policy).Statement : it.Condition.StringEquals["iam:PermissionsBoundary"] if contains(flatten([it.Action]), "iam:CreateRole")] == ["arn:aws:iam::123456789012:policy/deployment6-boundary"]
+    error_message = "it makes roles under a boundary only"
+  }
+
+  assert {
+    condition     = contains(flatten([for it in jsondecode(aws_iam_policy.deploy_boundary.policy).Statement : it.Action if it.Effect == "Deny"]), "kms:ScheduleKeyDeletion") && !anytrue([for it in jsondecode(aws_iam_policy.deploy_boundary.policy).Statement : contains(try(flatten([it.Action]), []), "iam:*")])
+    error_message = "it removes nothing that cannot be made again, and has no right over rights"
+  }
+
   assert {
     condition     = [for it in jsondecode(aws_iam_role_policy.deploy.policy).Statement : it.NotResource if it.Effect == "Deny"] == ["arn:aws:secretsmanager:*:123456789012:secret:deployment6/smoke-*"]
     error_message = "of the secrets the pipeline reads the smoke test's alone"

@@ -10,7 +10,8 @@ locals {
 }
 
 resource "aws_iam_role" "server" {
-  name = var.names.server_role
+  name                 = var.names.server_role
+  permissions_boundary = var.boundary_arn
   assume_role_policy = jsonencode({
     Version = "2012-10-17"
     Statement = [{

@@ -148,7 +148,8 @@ resource "aws_db_instance" "reader" {
 }
 
 resource "aws_iam_role" "monitor" {
-  name = var.names.database_monitor_role
+  name                 = var.names.database_monitor_role
+  permissions_boundary = var.boundary_arn
   assume_role_policy = jsonencode({
     Version = "2012-10-17"
     Statement = [{

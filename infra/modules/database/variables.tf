@@ -156,3 +156,14 @@ variable "alarm_topic_arn" {
     error_message = "alarm_topic_arn is an ARN"
   }
 }
+
+variable "boundary_arn" {
+  description = "The boundary of roles that the pipeline makes (infra/bootstrap)."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = startswith(var.boundary_arn, "arn:")
+    error_message = "boundary_arn is an ARN"
+  }
+}

@@ -56,20 +56,22 @@ locals {
     alarm_readers_lag        = [for number in local.numbers : "${var.project}-reader${number}-lag-${var.key}"]
     cache                    = "${var.project}-cache-${var.key}"
 
-    data_key       = "alias/${var.project}-data"
-    secret         = "${var.project}/application"
-    smoke_secret   = "${var.project}/smoke"
-    accelerator    = "${var.project}-front-door"
-    dashboard      = var.project
-    alarm_region   = "${var.project}-region-unreachable-${var.key}"
-    alarm_global   = "${var.project}-alarms-global"
-    peering        = "${var.project}-peering"
-    plan_role      = "${var.project}-plan"
-    deploy_role    = "${var.project}-deploy"
-    operate_role   = "${var.project}-operate"
-    controller     = "jenkins-controller"
-    build_agent    = "jenkins-agent-build"
-    deploy_agent   = "jenkins-agent-deploy"
-    jenkins_volume = "jenkins-home"
+    data_key        = "alias/${var.project}-data"
+    secret          = "${var.project}/application"
+    smoke_secret    = "${var.project}/smoke"
+    accelerator     = "${var.project}-front-door"
+    dashboard       = var.project
+    alarm_region    = "${var.project}-region-unreachable-${var.key}"
+    alarm_global    = "${var.project}-alarms-global"
+    peering         = "${var.project}-peering"
+    plan_role       = "${var.project}-plan"
+    deploy_role     = "${var.project}-deploy"
+    operate_role    = "${var.project}-operate"
+    boundary        = "${var.project}-boundary"
+    deploy_boundary = "${var.project}-deploy-boundary"
+    controller      = "jenkins-controller"
+    build_agent     = "jenkins-agent-build"
+    deploy_agent    = "jenkins-agent-deploy"
+    jenkins_volume  = "jenkins-home"
   }
 }

@@ -119,3 +119,14 @@ variable "flow_log_days" {
     error_message = "CloudWatch keeps logs for 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827 or 3653 days"
   }
 }
+
+variable "boundary_arn" {
+  description = "The boundary of roles that the pipeline makes (infra/bootstrap)."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = startswith(var.boundary_arn, "arn:")
+    error_message = "boundary_arn is an ARN"
+  }
+}

@@ -17,6 +17,8 @@ locals {
   account  = data.aws_caller_identity.this.account_id
   others   = [for region in local.topology.regions : region.key if region.key != var.key]
 
+  boundary_arn = "arn:aws:iam::${local.account}:policy/${local.names.boundary}"
+
   # What is only shown is read near the server: at the reader of its zone, then at those of the
   # other zones; in a standby region at its replica.
   near_addresses = flatten([for it in module.database : local.is_home ? it.reader_addresses : [it.address]])
@@ -70,6 +72,7 @@ module "network" {
   endpoint_zones = var.settings.endpoint_zones
   key_arn        = data.aws_kms_alias.data.target_key_arn
   flow_log_days  = var.settings.log_days
+  boundary_arn   = local.boundary_arn
 }
 
 module "edge" {
@@ -114,6 +117,7 @@ module "app" {
   readers             = local.readers
   alarm_topic_arn     = aws_sns_topic.alarms.arn
   log_days            = var.settings.log_days
+  boundary_arn        = local.boundary_arn
 
   artifact = {
     bucket = "${module.naming.bucket_prefixes.artifact}-${local.account}-${local.region.aws_region}"
@@ -139,6 +143,7 @@ module "database" {
   storage_gb      = var.settings.database_storage_gb
   key_arn         = data.aws_kms_alias.data.target_key_arn
   alarm_topic_arn = aws_sns_topic.alarms.arn
+  boundary_arn    = local.boundary_arn
 }
 
 # Servers write to the primary wherever it is, over the peering.

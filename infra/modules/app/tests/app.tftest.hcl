@@ -3,6 +3,7 @@ mock_provider "aws" {
 }
 
 variables {
+  boundary_arn = "arn:aws:iam::123456789012:policy/boundary"
   names = {
     server_group    = "servers"
     servers         = ["applicationServer01-east", "applicationServer02-east"]

@@ -1,6 +1,7 @@
 mock_provider "aws" {}
 
 variables {
+  boundary_arn = "arn:aws:iam::123456789012:policy/boundary"
   names = {
     database                 = "database"
     readers                  = ["reader01", "reader02"]
