@@ -49,6 +49,13 @@ use_role() {
     export AWS_PROFILE="ballast-${BALLAST_ROLE:-$1}"
 }
 
+# Before the roles of infra/cicd are there, a person sets the account up, with rights of their own.
+use_own_role() {
+    [ -z "${AWS_ACCESS_KEY_ID:-}${AWS_SECRET_ACCESS_KEY:-}" ] \
+        || fail "AWS keys are in the environment; name a profile instead (AWS_PROFILE)"
+    [ -n "${AWS_PROFILE:-}" ] || fail "AWS_PROFILE names the profile of who sets the account up"
+}
+
 # A root's providers are those of its lock file; without one, say so: nothing pins their checksums.
 lock_option() {
     if [ -f "$1/.terraform.lock.hcl" ]; then
@@ -95,6 +102,18 @@ account() { aws sts get-caller-identity --query Account --output text; }
 
 # artifact_bucket ACCOUNT AWS_REGION
 artifact_bucket() { printf '%s-artifacts-%s-%s' "$(topology .project)" "$1" "$2"; }
+
+# put_once AWS_REGION BUCKET KEY FILE: an object is never replaced: a key holds the same bytes for ever.
+put_once() {
+    say "s3://$2/$3"
+    if aws s3api head-object --region "$1" --bucket "$2" --key "$3" >/dev/null 2>&1; then
+        say "is there already"
+        return
+    fi
+    change aws s3api put-object --region "$1" --bucket "$2" --key "$3" --body "$4" \
+        --if-none-match '*' --checksum-algorithm SHA256 \
+        --checksum-sha256 "$(openssl dgst -sha256 -binary "$4" | base64)" >/dev/null
+}
 
 # One number for all plans: the checksum of the list of their checksums.
 plan_checksum() {

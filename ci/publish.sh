@@ -16,15 +16,6 @@ use_role deploy
 read -r sum package <"$ARTIFACTS/SHA256SUMS"
 account=$(account)
 while read -r region; do
-    bucket=$(artifact_bucket "$account" "$region")
-    say "s3://$bucket/releases/$sum/$package"
-    if aws s3api head-object --region "$region" --bucket "$bucket" \
-        --key "releases/$sum/$package" >/dev/null 2>&1; then
-        say "is there already"
-        continue
-    fi
-    change aws s3api put-object --region "$region" --bucket "$bucket" \
-        --key "releases/$sum/$package" --body "$ARTIFACTS/$package" --if-none-match '*' \
-        --checksum-algorithm SHA256 --checksum-sha256 \
-        "$(openssl dgst -sha256 -binary "$ARTIFACTS/$package" | base64)" >/dev/null
+    put_once "$region" "$(artifact_bucket "$account" "$region")" "releases/$sum/$package" \
+        "$ARTIFACTS/$package"
 done < <(topology '.regions[].aws_region')

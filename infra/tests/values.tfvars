@@ -7,3 +7,4 @@ ami_ids         = { east = "ami-0123456789abcdef0", west = "ami-0fedcba987654321
 artifact        = { key = "releases/1/ballast.deb", sha256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855" }
 ami_id          = "ami-0123456789abcdef0"
 setup           = { key = "jenkins.tar.gz", sha256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855" }
+ssm_agent       = { key = "agents/1/agent.deb", sha256 = "f3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855" }

@@ -1,4 +1,4 @@
-"""Plays AWS to a starting server: metadata with a token, S3, Secrets Manager, Auto Scaling. What is
+"""Plays AWS to a starting server: metadata with a token, S3, Secrets Manager, Auto Scaling, logs. What is
 not signed or asked without the token is refused. The secret is not there when it is first asked for.
 Joining the group notes whether the server was ready when it did."""
 import http.server, json, pathlib, ssl, threading, urllib.parse, urllib.request
@@ -12,6 +12,7 @@ METADATA = {
     "instance-id": "i-0123456789abcdef0",
 }
 asked = []
+streams = set()
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -44,10 +45,24 @@ class Services(Handler):
         proof = self.headers["authorization"] or ""
         return proof.startswith("AWS4-HMAC-SHA256 Credential=id/") and "session" == self.headers["x-amz-security-token"]
 
+    def log(self, action, fields):
+        """Takes what CloudWatch Logs would: events in order, to a stream that was made."""
+        stream = fields["logGroupName"], fields["logStreamName"]
+        if action == "Logs_20140328.CreateLogStream":
+            streams.add(stream)
+            return self.answer(200, b"{}")
+        times = [event["timestamp"] for event in fields["logEvents"]]
+        if stream not in streams or times != sorted(times):
+            return self.answer(400, b'{"__type": "InvalidParameterException"}')
+        with open(CHECK / "journal", "a") as file:
+            file.writelines(event["message"] + "\n" for event in fields["logEvents"])
+        self.answer(200, b"{}")
+
     def do_GET(self):
-        package = next((CHECK / "artifact").glob("*.deb"))
-        is_it = self.is_signed() and self.path == "/releases/ballast.deb"
-        self.answer(200 if is_it else 403, package.read_bytes() if is_it else b"")
+        packages = {"/releases/ballast.deb": next((CHECK / "artifact").glob("*.deb")),
+                    "/agents/agent.deb": CHECK / "agent.deb"}
+        package = packages.get(self.path) if self.is_signed() else None
+        self.answer(200 if package else 403, package.read_bytes() if package else b"")
 
     def do_POST(self):
         body = self.body()
@@ -59,6 +74,8 @@ class Services(Handler):
                 return self.answer(400, b'{"__type": "ResourceNotFoundException"}')
             secret = (CHECK / "secret.json").read_text()
             return self.answer(200, json.dumps({"SecretString": secret}).encode())
+        if self.headers["host"].startswith("logs"):
+            return self.log(self.headers["x-amz-target"], json.loads(body))
         form = urllib.parse.parse_qs(body.decode())
         ready = urllib.request.urlopen("http://127.0.0.1:8000/readyz").status
         (CHECK / "joined").write_text(f"{ready} {form['LifecycleActionResult'][0]}")

@@ -69,7 +69,7 @@ rm -rf /var/lib/ballast /etc/ballast
 say "the start-up script of a server in the cloud"
 must timeout 60 /check/database.sh
 must ip address add 169.254.169.254/32 dev lo
-for service in secretsmanager autoscaling bucket.s3; do
+for service in secretsmanager autoscaling logs bucket.s3; do
     echo "127.0.0.1 $service.us-east-1.amazonaws.com" >>/etc/hosts
 done
 cat /check/tls/authority.pem >>/etc/ssl/certs/ca-certificates.crt
@@ -89,6 +89,27 @@ must reads_near
 [ "$(cat /check/joined)" = "200 CONTINUE" ] || fail "joined as $(cat /check/joined)"
 [ "$(stat --format '%U %a' /var/lib/ballast/data-keys.json)" = "ballast 600" ] || fail "the keys' owner"
 must /usr/local/sbin/ballast-cloud audit
+must systemctl is-active amazon-ssm-agent
+
+say "its journal arrives, from the start to the end"
+arrives() {
+    for _ in $(seq 100); do
+        ! grep -q "$1" /check/journal || return 0
+        sleep 0.2
+    done
+    fail "the log group has no line with $1"
+}
+arrives 'ballast-start: applicationServer01-east is in use'
+arrives 'systemd: Started ballast-server.service'
+must systemctl is-active ballast-journal
+logger --tag ballast-check "the last line"
+must journalctl --sync
+must systemctl stop ballast-journal
+must grep -q 'ballast-check: the last line' /check/journal
+must systemctl start ballast-journal
+logger --tag ballast-check "a line after the stop"
+arrives 'ballast-check: a line after the stop'
+[ "$(grep -c 'ballast-check: the last line' /check/journal)" -eq 1 ] || fail "a line came twice"
 
 say "a new password is in use after a restart"
 must runuser -u postgres -- psql --quiet --command \

@@ -2,7 +2,7 @@
 replaced (fake_aws.py): what they ask, in which order, as whom; what they do when something is not
 as it should be; that no password is in an argument or an output. The pipeline's own scripts are run
 by harness.groovy. Not here: AWS."""
-import json, os, pathlib, re, shutil, subprocess, tempfile, unittest
+import hashlib, json, os, pathlib, re, shutil, subprocess, tempfile, unittest
 
 ROOT = pathlib.Path(__file__).parents[2]
 ACCOUNT = "123456789012"
@@ -316,6 +316,39 @@ class Scripts(unittest.TestCase):
                        ("ci/rollback.sh",)]:
             self.refused(self.run_script(*script, AWS_ACCESS_KEY_ID="x"), "instance roles only")
             self.assertEqual(self.calls(), [])
+
+    # What is published.
+
+    def agent(self, version="3.3.1611.0", name="amazon-ssm-agent"):
+        root = self.folder / "agent"
+        (root / "DEBIAN").mkdir(parents=True, exist_ok=True)
+        (root / "DEBIAN/control").write_text(
+            f"Package: {name}\nVersion: {version}\nArchitecture: amd64\nMaintainer: a\nDescription: b\n")
+        subprocess.run(["dpkg-deb", "--build", root, self.folder / "agent.deb"], check=True, capture_output=True)
+        return "agent.deb"
+
+    def test_the_agent_is_put_once_into_each_region(self):
+        self.answers = [["sts get-caller-identity", [ACCOUNT]],
+                        ["s3api head-object", ["!404", "it is there"]], ["s3api put-object", [""]]]
+        done = self.run_script("ci/publish-agent.sh", self.agent(), AWS_PROFILE="person")
+        self.fine(done)
+        sum = hashlib.sha256((self.folder / "agent.deb").read_bytes()).hexdigest()
+        key = f"agents/{sum}/amazon-ssm-agent_3.3.1611.0_amd64.deb"
+        self.assertEqual(done.stdout, f'ssm_agent = {{ key = "{key}", sha256 = "{sum}" }}\n')
+        heads = [call["words"] for call in self.calls() if "head-object" in call["words"]]
+        self.assertEqual([words[3] for words in heads], ["us-east-1", "us-west-2"])
+        put = [call for call in self.calls() if "put-object" in call["words"]]
+        self.assertEqual(len(put), 1)
+        self.assertIn(f"deployment6-artifacts-{ACCOUNT}-us-east-1", put[0]["words"])
+        self.assertIn("--if-none-match", put[0]["words"])
+        self.assertEqual(put[0]["profile"], "person")
+
+    def test_another_package_is_not_taken_for_the_agent(self):
+        for words, reason in [({"version": "3.2.0.0"}, "3.3.40.0 is the oldest"),
+                              ({"name": "other"}, "not the package amazon-ssm-agent")]:
+            self.refused(self.run_script("ci/publish-agent.sh", self.agent(**words), AWS_PROFILE="p"), reason)
+        self.refused(self.run_script("ci/publish-agent.sh", self.agent()), "AWS_PROFILE names")
+        self.assertEqual(self.calls(), [])
 
     # Differences between the code and what runs.
 

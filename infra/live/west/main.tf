@@ -25,5 +25,6 @@ module "region" {
   settings        = var.settings
   ami_id          = var.ami_ids["west"]
   artifact        = var.artifact
+  ssm_agent       = var.ssm_agent
   alarm_receivers = var.alarm_receivers
 }

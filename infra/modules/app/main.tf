@@ -26,6 +26,8 @@ resource "aws_launch_template" "server" {
     artifact_bucket   = var.artifact.bucket
     artifact_key      = var.artifact.key
     artifact_sha256   = var.artifact.sha256
+    agent_key         = var.agent.key
+    agent_sha256      = var.agent.sha256
     secret_name       = var.names.secret
     readers           = join(",", var.readers[count.index])
     log_group         = var.names.server_log

@@ -1,4 +1,4 @@
-# What a server may do: read the released packages and one secret, write its log, say that it is ready.
+# What a server may do: read packages and one secret, write its log, say that it is ready.
 
 data "aws_caller_identity" "this" {}
 
@@ -34,7 +34,7 @@ resource "aws_iam_role_policy" "server" {
         Sid      = "Artifact"
         Effect   = "Allow"
         Action   = "s3:GetObject"
-        Resource = "arn:aws:s3:::${var.artifact.bucket}/releases/*"
+        Resource = [for folder in ["releases", "agents"] : "arn:aws:s3:::${var.artifact.bucket}/${folder}/*"]
       },
       {
         Sid      = "Secret"

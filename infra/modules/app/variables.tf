@@ -208,6 +208,17 @@ variable "artifact" {
   }
 }
 
+variable "agent" {
+  description = "The package of the Session Manager's agent in the same bucket, and its SHA-256."
+  type        = object({ key = string, sha256 = string })
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[0-9a-f]{64}$", var.agent.sha256)) && startswith(var.agent.key, "agents/")
+    error_message = "the agent lies under agents/, which is what servers may read, and agent.sha256 is 64 hexadecimal digits"
+  }
+}
+
 variable "key_arn" {
   description = "The KMS key of disks, logs and secrets."
   type        = string

@@ -118,6 +118,7 @@ module "app" {
   alarm_topic_arn     = aws_sns_topic.alarms.arn
   log_days            = var.settings.log_days
   boundary_arn        = local.boundary_arn
+  agent               = var.ssm_agent
 
   artifact = {
     bucket = "${module.naming.bucket_prefixes.artifact}-${local.account}-${local.region.aws_region}"

@@ -91,3 +91,14 @@ variable "alarm_receivers" {
     error_message = "alarms are told to somebody: at least one address like on-call@bank.example or https://calls.example/bank"
   }
 }
+
+variable "ssm_agent" {
+  description = "The package of the Session Manager's agent in the artifact buckets, and its SHA-256, as ci/publish-agent.sh prints them."
+  type        = object({ key = string, sha256 = string })
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[0-9a-f]{64}$", var.ssm_agent.sha256)) && startswith(var.ssm_agent.key, "agents/")
+    error_message = "ssm_agent.key begins with agents/, ssm_agent.sha256 is 64 hexadecimal digits"
+  }
+}

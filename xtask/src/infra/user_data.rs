@@ -1,7 +1,7 @@
 //! What machines do when they start, as a plan hands it to them.
 //!
 //! Guarantees: it fits (EC2 takes 16 KiB), holds no key, and runs nothing that it fetched without
-//! having seen its checksum.
+//! having seen its checksum; a server sends its journal away and lets Session Manager in.
 //!
 //! Deliberately not here: whether it works; `tests/pipeline/user_data_test.py` and
 //! `.ci/check-host` run it.
@@ -19,7 +19,12 @@ pub(crate) fn check(plan: &Plan) -> Vec<String> {
     let templates = plan.of("aws_launch_template");
     let all = templates.chain(plan.of("aws_instance")).filter(|it| !it.is_unknown("user_data"));
     all.flat_map(|it| {
-        breaches_of(&text_of(it)).into_iter().map(move |what| format!("{}: {what}", it.address))
+        let text = text_of(it);
+        let mut breaches = breaches_of(&text);
+        if it.kind == "aws_launch_template" {
+            breaches.extend(breaches_of_server(&text));
+        }
+        breaches.into_iter().map(move |what| format!("{}: {what}", it.address))
     })
     .collect()
 }
@@ -57,6 +62,19 @@ fn breaches_of(text: &str) -> Vec<String> {
     breaches
 }
 
+/// A server's disk goes with it, and nobody comes to it but through Session Manager.
+fn breaches_of_server(text: &str) -> Vec<String> {
+    let services = [
+        ("ballast-journal", "a server sends its journal to its log group"),
+        ("amazon-ssm-agent", "a server runs the agent of the Session Manager"),
+    ];
+    services
+        .into_iter()
+        .filter(|(unit, _)| !text.contains(&format!("systemctl enable --now {unit}.service\n")))
+        .map(|(_, rule)| rule.to_owned())
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -76,5 +94,13 @@ mod tests {
         for (text, expect) in cases {
             assert_eq!(breaches_of(&text).len(), expect, "{text}");
         }
+    }
+    #[test]
+    fn a_server_is_seen_and_reached() {
+        let start = |unit: &str| format!("systemctl enable --now {unit}.service\n");
+        let both = start("ballast-journal") + &start("amazon-ssm-agent");
+        assert_eq!(breaches_of_server(&both), Vec::<String>::new());
+        assert_eq!(breaches_of_server(&start("ballast-journal")).len(), 1);
+        assert_eq!(breaches_of_server(&start("amazon-ssm-agent")).len(), 1);
     }
 }

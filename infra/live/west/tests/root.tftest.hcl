@@ -5,6 +5,7 @@ mock_provider "aws" {
 }
 
 variables {
+  ssm_agent       = { key = "agents/1/agent.deb", sha256 = "f3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855" }
   alarm_receivers = ["on-call@bank.example"]
   domain          = "bank.example.com"
   ami_ids         = { west = "ami-0123456789abcdef0" }

@@ -32,6 +32,7 @@ variables {
   s3_prefix_list_id   = "pl-1"
   ami_id              = "ami-0123456789abcdef0"
   artifact            = { bucket = "artifacts", key = "releases/1/ballast.deb", sha256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855" }
+  agent               = { key = "agents/1/agent.deb", sha256 = "f3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855" }
   key_arn             = "arn:aws:kms:us-east-1:123456789012:key/1"
   secret_arn          = "arn:aws:secretsmanager:us-east-1:123456789012:secret:deployment6/application-a"
   readers             = [["reader01", "reader02"], ["reader02", "reader01"]]
@@ -71,6 +72,11 @@ run "what_a_server_is_told" {
   }
 
   assert {
+    condition     = strcontains(base64decode(aws_launch_template.server[0].user_data), "install_package 'agents/1/agent.deb' 'f3b0") && strcontains(base64decode(aws_launch_template.server[0].user_data), "\"logGroupName\": \"/server\"")
+    error_message = "servers install the agent and send their journal to the log group"
+  }
+
+  assert {
     condition     = length(base64decode(aws_launch_template.server[0].user_data)) < 16384
     error_message = "EC2 takes 16 KiB"
   }
@@ -85,8 +91,8 @@ run "what_a_server_may_do" {
   command = plan
 
   assert {
-    condition     = [for it in jsondecode(aws_iam_role_policy.server.policy).Statement : it.Resource if it.Sid == "Artifact"] == ["arn:aws:s3:::artifacts/releases/*"]
-    error_message = "a server reads every release, so that a roll-back and a migration can"
+    condition     = [for it in jsondecode(aws_iam_role_policy.server.policy).Statement : it.Resource if it.Sid == "Artifact"] == [["arn:aws:s3:::artifacts/releases/*", "arn:aws:s3:::artifacts/agents/*"]]
+    error_message = "a server reads every release, so that a roll-back and a migration can, and the agent"
   }
 
   assert {
@@ -119,6 +125,16 @@ run "an_artifact_that_servers_may_not_read" {
   }
 
   expect_failures = [var.artifact]
+}
+
+run "an_agent_that_servers_may_not_read" {
+  command = plan
+
+  variables {
+    agent = { key = "agent.deb", sha256 = "f3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855" }
+  }
+
+  expect_failures = [var.agent]
 }
 
 run "a_zone_without_a_subnet" {
