@@ -3,7 +3,8 @@
 //! Formatting, validation and tests of every root and module; plans of every root in both profiles,
 //! applied and planned again; rules over the plans; equality with the local deployment; other
 //! topologies; the table of broken topologies; and edits that must turn all of this red. With
-//! `cargo xtask infra plan ROOT FILE` the rules judge one plan, also a real one.
+//! `cargo xtask infra plan ROOT FILE` the rules judge one plan, also a real one; with
+//! `cargo xtask infra edits WORD` only the edits are made whose name holds the word.
 //! Deliberately not here: what only AWS knows, such as quotas, names that are taken, real times.
 
 mod alarms;
@@ -44,7 +45,14 @@ pub(crate) fn run(arguments: &[String]) -> anyhow::Result<Vec<String>> {
                 .with_context(|| format!("could not read the plan {file}"))?;
             judge(&text, root, place)
         }
-        _ => anyhow::bail!("usage: cargo xtask infra [plan ROOT FILE]"),
+        [command, word] if command == "edits" => {
+            let terraform = Terraform::from_environment();
+            ensure!(terraform.can_plan(), "BALLAST_TERRAFORM offers no provider that plans");
+            let edits = edits::try_edits(&terraform, root, word)?;
+            crate::say(&format!("infra: {edits} edits refused"));
+            Ok(Vec::new())
+        }
+        _ => anyhow::bail!("usage: cargo xtask infra [plan ROOT FILE | edits WORD]"),
     }
 }
 
@@ -119,7 +127,7 @@ fn check(root: &Path) -> anyhow::Result<Vec<String>> {
     breaches.extend(topologies::plan_others(&terraform, root)?);
     crate::say("infra: other topologies were planned");
     if breaches.is_empty() {
-        let edits = edits::try_edits(&terraform, root)?;
+        let edits = edits::try_edits(&terraform, root, "")?;
         let seed = rand::random();
         let words = edits::try_misspellings(&terraform, root, MISSPELLINGS, seed)?;
         crate::say(&format!("infra: {edits} edits and {words} misspellings refused (seed {seed})"));

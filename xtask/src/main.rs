@@ -17,7 +17,7 @@ fn main() -> ExitCode {
         Some((command, _)) if command == "tidy" => tidy(),
         Some((command, rest)) if command == "infra" => infra(rest),
         _ => {
-            say("usage: cargo xtask tidy | infra [plan ROOT FILE]");
+            say("usage: cargo xtask tidy | infra [plan ROOT FILE | edits WORD]");
             ExitCode::from(64)
         }
     }
