@@ -49,10 +49,13 @@ const GUARD_LEAVES_WITHIN: Duration = Duration::from_millis(300);
 /// Orders that may wait; who sends them waits for the answer.
 const ORDERS_MAX: usize = 16;
 
+/// Niceness of the front door: whoever asks the bank comes before it, as if from a machine of its
+/// own.
+const FRONT_DOOR_NICENESS: i32 = 4;
 /// Niceness of regional balancers: half of the front door's weight, where a core is fought for.
-const BALANCER_NICENESS: i32 = 3;
+const BALANCER_NICENESS: i32 = 7;
 /// Niceness of servers: a tenth of a balancer's weight.
-const SERVER_NICENESS: i32 = 13;
+const SERVER_NICENESS: i32 = 17;
 
 /// What all keepers of a deployment share.
 #[derive(Debug)]
@@ -174,7 +177,8 @@ impl Life {
         match self.planned.role {
             Role::Server => give_way(&child, SERVER_NICENESS),
             Role::Balancer => give_way(&child, BALANCER_NICENESS),
-            Role::FrontDoor | Role::Etcd | Role::Database => {}
+            Role::FrontDoor => give_way(&child, FRONT_DOOR_NICENESS),
+            Role::Etcd | Role::Database => {}
         }
         let lifeline = child.stdin.take();
         Ok(Running { child, _lifeline: lifeline, born: Instant::now() })

@@ -120,8 +120,21 @@ pub(crate) fn is_gone(pid: u32) -> bool {
 
 /// The letter of proc(5), `/proc/PID/stat`.
 pub(crate) fn state(pid: u32) -> Option<char> {
+    stat(pid)?.chars().next()
+}
+
+/// 0 is that of most processes; who has more comes later.
+pub(crate) fn niceness(pid: u32) -> i32 {
+    // The 19th field of proc(5).
+    stat(pid).unwrap().split(' ').nth(19 - FIELD_OF_STATE).unwrap().parse().unwrap()
+}
+
+const FIELD_OF_STATE: usize = 3;
+
+/// What the kernel says of a process, from its state on.
+fn stat(pid: u32) -> Option<String> {
     let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    text.rsplit_once(") ")?.1.chars().next()
+    Some(text.rsplit_once(") ")?.1.to_owned())
 }
 
 pub(crate) fn fake_child() -> PathBuf {

@@ -11,7 +11,7 @@ use nix::sys::signal::Signal;
 use nix::unistd::{Pid, getpgid};
 use tokio::sync::mpsc;
 
-use crate::harness::{Events, Site, is_gone, pids, row, signal, state, until};
+use crate::harness::{Events, Site, is_gone, niceness, pids, row, signal, state, until};
 
 #[tokio::test]
 async fn everything_runs_and_says_so() {
@@ -35,6 +35,15 @@ async fn everything_runs_and_says_so() {
         let pid = Pid::from_raw(i32::try_from(process.pid.unwrap()).unwrap());
         assert_eq!(getpgid(Some(pid)).unwrap(), pid, "a process group of its own");
     }
+    let niceness_of = |role| -> Vec<i32> {
+        let of_role = processes.iter().filter(|process| process.role == role);
+        of_role.map(|process| niceness(process.pid.unwrap())).collect()
+    };
+    let front_door = niceness_of(Role::FrontDoor)[0];
+    assert!(front_door > niceness(std::process::id()), "it gives way to who asks");
+    let (balancers, servers) = (niceness_of(Role::Balancer), niceness_of(Role::Server));
+    assert!(balancers.iter().all(|it| *it > front_door), "{balancers:?} give way to {front_door}");
+    assert!(servers.iter().all(|it| *it > balancers[0]), "{servers:?} give way to {balancers:?}");
     // The front door is started only when the balancers are ready.
     events.of("ALB-west", |kind| matches!(kind, EventKind::Ready { .. }).then_some(())).await;
     events.of("front-door", |kind| matches!(kind, EventKind::Started { .. }).then_some(())).await;
