@@ -89,6 +89,7 @@ groups_of() {
 
 # Names that infra/modules/naming gives. No script makes one up: ci/names.sh lists what these say,
 # and a check holds it against what the roots make.
+project() { topology .project; }
 role_name() { printf '%s-%s' "$(topology .project)" "$1"; }
 secret_name() { printf '%s/%s' "$(topology .project)" "$1"; }
 database_of() { printf '%s-database-%s' "$(topology .project)" "$1"; }
@@ -99,6 +100,8 @@ alarm_topic() { printf '%s-alarms-%s' "$(topology .project)" "$1"; }
 alarm_prefix() { printf '%s-' "$(topology .project)"; }
 
 account() { aws sts get-caller-identity --query Account --output text; }
+
+state_bucket() { printf '%s-state-%s' "$(topology .project)" "$1"; }
 
 # artifact_bucket ACCOUNT AWS_REGION
 artifact_bucket() { printf '%s-artifacts-%s-%s' "$(topology .project)" "$1" "$2"; }

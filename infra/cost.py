@@ -15,7 +15,8 @@ PAGE = ROOT / "docs/cost.md"
 PROFILES = ("minimal", "production")
 # The machines of infra/cicd, with their disks and the controller's volume.
 CICD = {"EC2 t3.medium": 1, "EC2 m7i.xlarge": 1, "EC2 t3.small": 1, "EBS gp3, GB": 30 + 100 + 30 + 50,
-        "NAT gateway": 1, "public IPv4 address": 1, "interface endpoint in a zone": 2}
+        "NAT gateway": 1, "public IPv4 address": 1, "interface endpoint in a zone": 2,
+        "secret in a region": 3}
 
 
 def settings(profile):

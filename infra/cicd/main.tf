@@ -42,6 +42,9 @@ locals {
   bucket     = "${module.naming.bucket_prefixes.artifact}-${local.account}-${local.home.aws_region}"
   bucket_arn = "arn:aws:s3:::${local.bucket}"
 
+  # Agents know the controller by its address, which it keeps when it is made anew.
+  controller_address = cidrhost(local.tiers[2], 10)
+
   machines = {
     controller = { name = local.names.controller, type = "t3.medium", disk_gb = 30 }
     build      = { name = local.names.build_agent, type = "m7i.xlarge", disk_gb = 100 }
@@ -129,6 +132,7 @@ resource "aws_instance" "this" {
   subnet_id                   = module.network.app_subnet_ids[0]
   vpc_security_group_ids      = [aws_security_group.jenkins.id]
   iam_instance_profile        = aws_iam_instance_profile.machine[each.key].name
+  private_ip                  = each.key == "controller" ? local.controller_address : null
   associate_public_ip_address = false
   ebs_optimized               = true
   monitoring                  = true
@@ -140,6 +144,8 @@ resource "aws_instance" "this" {
     bucket     = local.bucket
     key        = var.setup.key
     sha256     = var.setup.sha256
+    controller = local.controller_address
+    volume     = aws_ebs_volume.home.id
   })
 
   metadata_options {

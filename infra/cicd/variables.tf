@@ -34,7 +34,7 @@ variable "ami_id" {
 }
 
 variable "setup" {
-  description = "The archive that sets a machine up, in the home region's artifact bucket, and its SHA-256: an `install.sh ROLE` with what it needs."
+  description = "The archive that sets a machine up, in the home region's artifact bucket, and its SHA-256: made and published by ci/machines.sh."
   type        = object({ key = string, sha256 = string })
   nullable    = false
 

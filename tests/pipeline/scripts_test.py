@@ -350,6 +350,129 @@ class Scripts(unittest.TestCase):
         self.refused(self.run_script("ci/publish-agent.sh", self.agent()), "AWS_PROFILE names")
         self.assertEqual(self.calls(), [])
 
+    # The machines of the pipeline.
+
+    def site(self):
+        shutil.copytree(ROOT / "infra/cicd", self.folder / "infra/cicd", dirs_exist_ok=True)
+        files = self.folder / "site/files"
+        files.mkdir(parents=True)
+        lines = (ROOT / "infra/cicd/setup/files.txt").read_text().splitlines()
+        names = [line.split()[0] for line in lines if not line.startswith("#")]
+        for name in names:
+            (files / name).write_text(f"this is {name}")
+        self.sums()
+        (self.folder / "site/site.tfvars").write_text('domain    = "bank.example.com"\n')
+        (self.folder / "site/site.env").write_text(
+            f"ACCOUNT={ACCOUNT}\nREPOSITORY_URL=https://git.example/bank\nBALLAST_STAGING_ACCOUNT={'2' * 12}\n")
+        return files
+
+    def sums(self):
+        subprocess.run("sha256sum $(ls | grep -v SUMS) >SHA256SUMS", shell=True, check=True,
+                       cwd=self.folder / "site/files")
+
+    def made(self):
+        return self.run_script("ci/machines.sh", "make", "site", SOURCE_DATE_EPOCH="1700000000")
+
+    def test_the_archive_of_the_machines_is_made_and_published(self):
+        self.site()
+        first = self.made()
+        self.fine(first)
+        os.utime(self.folder / "site/files/jenkins.war", (1, 1))
+        (self.folder / "site/files/jenkins.war").chmod(0o600)
+        self.assertEqual(self.made().stdout, first.stdout)
+        sum = first.stdout.split()[0]
+        key = f"machines/{sum}/machines.tar.gz"
+        self.answers = [["sts get-caller-identity", [ACCOUNT]], ["head-object", ["!404"]], ["put-object", [""]]]
+        self.refused(self.run_script("ci/machines.sh", "publish"), "AWS_PROFILE names")
+        done = self.run_script("ci/machines.sh", "publish", AWS_PROFILE="person")
+        self.fine(done)
+        self.assertEqual(done.stdout, f'setup = {{ key = "{key}", sha256 = "{sum}" }}\n')
+        put = self.calls()[-1]["words"]
+        self.assertEqual(put[put.index("--bucket") + 1], f"deployment6-artifacts-{ACCOUNT}-us-east-1")
+        self.assertEqual(put[put.index("--key") + 1], key)
+        (self.folder / "build/machines/machines.tar.gz").write_text("another")
+        self.refused(self.run_script("ci/machines.sh", "publish", AWS_PROFILE="p"), "differs from its checksum")
+
+    def test_an_archive_with_what_nobody_checked_is_not_made(self):
+        files = self.site()
+        (files / "jenkins.war").write_text("another")
+        self.refused(self.made(), "not the one whose checksum was written down")
+        (files / "another").touch()
+        self.sums()
+        self.refused(self.made(), "not about exactly these files")
+        (files / "another").unlink()
+        self.sums()
+        environment = self.folder / "site/site.env"
+        for text, reason in [("ACCOUNT=1", "no number of an account"),
+                             (f"ACCOUNT={ACCOUNT}", "has no BALLAST_STAGING_ACCOUNT"),
+                             (environment.read_text() + "TOKEN=x", "belongs to no machine")]:
+            environment.write_text(text + "\n")
+            self.refused(self.made(), reason)
+
+    def installed(self, role):
+        """Sets a machine up in a folder; gives the folder and what was called."""
+        archive = self.folder / f"archive-{role}"
+        archive.mkdir()
+        subprocess.run(["tar", "-xzf", self.folder / "build/machines/machines.tar.gz", "-C", archive], check=True)
+        root, noted = self.folder / f"root-{role}", self.folder / f"noted-{role}"
+        device = root / "dev/disk/by-id/nvme-Amazon_Elastic_Block_Store_vol01"
+        device.parent.mkdir(parents=True)
+        device.touch()
+        for name in ["apt-get", "dpkg", "systemctl", "useradd", "mount", "mkfs.ext4", "java", "chown", "runuser"]:
+            self.program(name, f'echo "{name} $*" >>"$NOTED"')
+        self.program("unzip", 'echo "unzip $*" >>"$NOTED"; echo agent')
+        self.program("blkid", "exit 2")
+        self.program("id", "exit 1")
+        done = subprocess.run(
+            [archive / "install.sh", role, "10.9.128.10", "vol-01"], text=True, capture_output=True, timeout=60,
+            env={"PATH": f"{self.folder}/programs:{os.environ['PATH']}", "INSTALL_ROOT": str(root),
+                 "NOTED": str(noted)})
+        self.fine(done)
+        return root, noted.read_text()
+
+    def test_each_machine_installs_itself(self):
+        self.site()
+        self.fine(self.made())
+        for role, unit in [("controller", "jenkins"), ("build", "jenkins-agent"), ("deploy", "jenkins-agent")]:
+            root, noted = self.installed(role)
+            self.assertIn("files/amazon-ssm-agent.deb", noted)
+            self.assertLess(noted.index("amazon-ssm-agent.service"), noted.index("apt-get"))
+            self.assertIn(f"systemctl start --no-block {unit}.service", noted)
+            service = (root / f"etc/systemd/system/{unit}.service").read_text()
+            self.assertIn("User=jenkins", service)
+            environment = (root / "etc/ballast/machine.env").read_text()
+            for line in ["PROJECT=deployment6", "AWS_REGION=us-east-1", "BALLAST_URL=https://bank.example.com",
+                         f"BALLAST_STATE_BUCKET=deployment6-state-{ACCOUNT}", "BALLAST_STATE_REGION=us-east-1"]:
+                self.assertIn(line, environment.splitlines())
+            if role == "controller":
+                self.assertIn("mkfs.ext4", noted)
+                self.assertEqual((root / "usr/local/lib/jenkins/jenkins.war").read_text(), "this is jenkins.war")
+                known = (root / "etc/jenkins/environment").read_text()
+                wanted = re.findall(r"\$\{([A-Z_]+)\}", re.sub("#.*", "", (root / "etc/jenkins/jenkins.yaml").read_text()))
+                wanted += re.findall(r"getenv\('(\w+)'\)", (root / "etc/jenkins/jobs.groovy").read_text())
+                self.assertGreater(len(wanted), 5)
+                for name in wanted:
+                    self.assertRegex(known, f"(?m)^{name}=.")
+                self.assertIn("jenkins operator-password /run/jenkins-secrets/operator-password", service)
+            else:
+                self.assertIn(f"-url http://10.9.128.10:8080/ -webSocket -name jenkins-agent-{role} ", service)
+                self.assertEqual((root / "usr/local/lib/jenkins/agent.jar").read_text(), "agent\n")
+                self.assertNotIn("mkfs", noted)
+            config = root / "var/lib/jenkins-agent/.aws/config"
+            self.assertEqual(config.exists(), role == "deploy")
+            if config.exists():
+                self.assertIn(f"role_arn = arn:aws:iam::{ACCOUNT}:role/deployment6-deploy", config.read_text())
+                self.assertTrue((root / "etc/ballast/site.tfvars").exists())
+
+    def test_a_machine_waits_for_its_secret(self):
+        target = self.folder / "secret"
+        self.answers = [["secretsmanager get-secret-value deployment6/jenkins-agent-build",
+                         [NOT_FOUND, '{"other": "x"}', '{"secret": "word"}']]]
+        self.fine(self.run_script(str(ROOT / "infra/cicd/setup/jenkins-secret"), "jenkins-agent-build", "secret",
+                                  str(target), PROJECT="deployment6", AWS_REGION="us-east-1"))
+        self.assertEqual((target.read_text(), target.stat().st_mode & 0o777), ("word", 0o600))
+        self.assertEqual(len(self.calls()), 3)
+
     # Differences between the code and what runs.
 
     def test_drift_is_told_from_what_could_not_be_planned(self):

@@ -16,6 +16,17 @@ run "machines_without_a_way_in" {
     error_message = "controller and two agents, without public addresses"
   }
 
+  override_resource {
+    target          = aws_ebs_volume.home
+    override_during = plan
+    values          = { id = "vol-0123456789abcdef0" }
+  }
+
+  assert {
+    condition     = aws_instance.this["controller"].private_ip == "10.9.128.10" && strcontains(aws_instance.this["build"].user_data, "/install.sh\" \"build\" \"10.9.128.10\" \"vol-0123456789abcdef0\"")
+    error_message = "machines install themselves, and agents know where the controller is"
+  }
+
   assert {
     condition     = aws_vpc_security_group_ingress_rule.agents.from_port == 8080 && aws_vpc_security_group_ingress_rule.agents.cidr_ipv4 == null
     error_message = "only the machines themselves talk to the controller"
@@ -65,6 +76,26 @@ run "who_may_do_what" {
   assert {
     condition     = [for it in jsondecode(aws_iam_role_policy.deploy.policy).Statement : it.NotResource if it.Effect == "Deny"] == ["arn:aws:secretsmanager:*:123456789012:secret:deployment6/smoke-*"]
     error_message = "of the secrets the pipeline reads the smoke test's alone"
+  }
+}
+
+run "whose_secrets_are_whose" {
+  command = plan
+
+  override_resource {
+    target          = aws_secretsmanager_secret.machine
+    override_during = plan
+    values          = { arn = "arn:aws:secretsmanager:us-east-1:123456789012:secret:one" }
+  }
+
+  assert {
+    condition     = { for key, it in aws_secretsmanager_secret.machine : key => it.name } == { controller = "deployment6/jenkins", build = "deployment6/jenkins-agent-build", deploy = "deployment6/jenkins-agent-deploy" }
+    error_message = "the names that the machines ask for (setup/install.sh)"
+  }
+
+  assert {
+    condition     = { for key, it in aws_iam_role_policy.secret : key => [for statement in jsondecode(it.policy).Statement : statement.Sid] } == { controller = ["Own", "Agents", "AgentsKey"], build = ["Own"], deploy = ["Own"] }
+    error_message = "an agent reads its own secret and writes none"
   }
 }
 
