@@ -195,7 +195,8 @@ fn unprivileged(command: &mut Command) -> &mut Command {
     command.current_dir("/").process_group(0)
 }
 
-fn give(folder: &Path) {
+/// To the user that the server runs as.
+pub(crate) fn give(folder: &Path) {
     if let Some(user) = server_user() {
         chown(folder, Some(user.uid), Some(user.gid)).unwrap();
     }

@@ -15,6 +15,7 @@ mod cluster;
 mod conformance;
 mod cuts;
 mod factors;
+mod hosts;
 mod migration;
 mod near;
 mod operations;

@@ -1,0 +1,133 @@
+//! Hosts of the address: which of them is used, how far its certificate is checked, and what a
+//! commit is worth that stands on one of them only.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::pin::pin;
+
+use ledger::Request;
+use ledger::operation::Description;
+use store::{DatabaseUrl, Store};
+use tokio_postgres::Client;
+
+use crate::bank::{Bank, usd};
+use crate::cluster::{Standby, connect, give};
+
+/// The port and name of a database's address.
+fn port_and_name(bank: &Bank) -> (String, String) {
+    let address = bank.url.to_string();
+    let (port, rest) = address.split_once("127.0.0.1:").unwrap().1.split_once('/').unwrap();
+    (port.to_owned(), rest.split('?').next().unwrap().to_owned())
+}
+
+async fn configure(db: &Client, parameter: &str, value: &str) {
+    db.batch_execute(&format!("alter system set {parameter} = '{value}'")).await.unwrap();
+    db.batch_execute("select pg_reload_conf()").await.unwrap();
+    let shown = format!("show {parameter}");
+    while db.query_one_scalar::<String, _>(&shown, &[]).await.unwrap() != value {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_that_is_not_there_or_not_the_primary_is_passed_over() {
+    let bank = Bank::postgres().await;
+    let account = bank.account(1, 100).await;
+    let standby = Standby::start();
+    let (port, name) = port_and_name(&bank);
+    let standby = standby.url(&name);
+    let standby = standby.split_once("127.0.0.1:").unwrap().1.split_once('/').unwrap().0;
+    let hosts = format!("127.0.0.1:1,127.0.0.1:{standby},127.0.0.1:{port}");
+    let url = format!("postgres://bank@{hosts}/{name}?sslmode=disable");
+    let store = Store::open(&DatabaseUrl::parse(&url).unwrap()).unwrap();
+    let request = Request::deposit(account, usd(5), Description::default());
+    let key = ledger::IdempotencyKey::parse("d").unwrap();
+    store.post(ledger::Operation::new(key, request, bank.actor.clone())).await.unwrap();
+    assert_eq!(bank.balance(account).await, 105);
+}
+
+/// Waits for somebody whose commit waits for its standbys, other than this one.
+async fn who_waits_for_copies(db: &Client, other_than: i32) -> i32 {
+    let waiting =
+        "select pid from pg_stat_activity where wait_event = 'SyncRep' and pid <> $1 limit 1";
+    loop {
+        if let Some(row) = db.query(waiting, &[&other_than]).await.unwrap().first() {
+            return row.get(0);
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_that_stopped_waiting_for_its_copies_is_told_when_they_have_it() {
+    let bank = Bank::postgres().await;
+    let account = bank.account(1, 100).await;
+    let db = connect(&bank.url.to_string()).await.unwrap();
+    configure(&db, "synchronous_standby_names", "nobody").await;
+    let request = Request::deposit(account, usd(5), Description::default());
+    let mut deposit = pin!(bank.post("d", request));
+    let waiting = tokio::select! {
+        _ = &mut deposit => panic!("it did not wait"),
+        pid = who_waits_for_copies(&db, 0) => pid,
+    };
+    db.execute("select pg_cancel_backend($1)", &[&waiting]).await.unwrap();
+    tokio::select! {
+        _ = &mut deposit => panic!("it was told although no copy has it"),
+        _ = who_waits_for_copies(&db, waiting) => {}
+    }
+    assert_eq!(bank.balance(account).await, 105, "it stands on this host");
+    configure(&db, "synchronous_standby_names", "").await;
+    deposit.await;
+    assert_eq!(bank.balance(account).await, 105);
+    assert!(bank.audit().is_sound());
+}
+
+/// A certificate for a name that nobody but itself vouches for; gives it.
+fn certificate(folder: &Path, name: &str) -> PathBuf {
+    let made = rcgen::generate_simple_self_signed(vec![name.to_owned()]).unwrap();
+    let (certificate, key) =
+        (folder.join(format!("{name}.pem")), folder.join(format!("{name}.key")));
+    std::fs::write(&certificate, made.cert.pem()).unwrap();
+    std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).unwrap();
+    give(&key);
+    certificate
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_is_checked_as_far_as_is_asked() {
+    let bank = Bank::postgres().await;
+    let admin = connect(&bank.url.to_string()).await.unwrap();
+    let (port, database) = port_and_name(&bank);
+    // PostgreSQL's user walks to its key.
+    let folder = tempfile::Builder::new().prefix("ballast-tls-").tempdir().unwrap();
+    give(folder.path());
+    let names = ["127.0.0.1", "db.elsewhere"];
+    let [here, elsewhere] = names.map(|name| certificate(folder.path(), name));
+    for (name, own, other) in [(names[0], &here, &elsewhere), (names[1], &elsewhere, &here)] {
+        let key = folder.path().join(format!("{name}.key"));
+        configure(&admin, "ssl_key_file", key.to_str().unwrap()).await;
+        configure(&admin, "ssl_cert_file", own.to_str().unwrap()).await;
+        configure(&admin, "ssl", "on").await;
+        let is_here = name == names[0];
+        for (mode, root, is_let_in) in [
+            ("require", None, true),
+            ("require", Some(other), false),
+            ("verify-ca", Some(own), true),
+            ("verify-ca", Some(other), false),
+            ("verify-full", Some(own), is_here),
+            ("verify-full", Some(other), false),
+            ("verify-full", None, false),
+        ] {
+            let root = root.map(|root| format!("&sslrootcert={}", root.display()));
+            let root = root.unwrap_or_default();
+            let url = format!("postgres://bank@127.0.0.1:{port}/{database}?sslmode={mode}{root}");
+            let store = Store::open(&DatabaseUrl::parse(&url).unwrap()).unwrap();
+            let staff = store.staff_list().await.map(|staff| staff.len());
+            assert_eq!(staff.is_ok(), is_let_in, "{url} of {name}: {staff:?}");
+            let encrypted = "select count(*) from pg_stat_ssl where ssl";
+            let encrypted: i64 = admin.query_one_scalar(encrypted, &[]).await.unwrap();
+            assert!(!is_let_in || encrypted > 0, "{url} of {name}: the connection is plain");
+        }
+    }
+}
