@@ -68,6 +68,25 @@ async fn each_direction_has_its_delay_and_it_may_change() {
 }
 
 #[tokio::test]
+async fn a_round_trip_is_as_long_as_was_said() {
+    for (each_way, below) in [(ms(0), ms(1)), (ms(31), ms(64))] {
+        let link = link(Conditions {
+            delay_to_target: each_way,
+            delay_from_target: each_way,
+            is_held: false,
+        })
+        .await;
+        let mut stream = TcpStream::connect(link.address()).await.unwrap();
+        // A machine that has no time makes some of them longer, and none shorter.
+        let mut least = Duration::MAX;
+        for _ in 0..50 {
+            least = least.min(say(&mut stream, "a word").await);
+        }
+        assert!(each_way * 2 <= least && least < below, "{each_way:?} each way: {least:?}");
+    }
+}
+
+#[tokio::test]
 async fn throughput_does_not_fall_with_the_delay() {
     let far = Conditions { delay_from_target: ms(100), delay_to_target: ms(100), is_held: false };
     let link = link(far).await;
