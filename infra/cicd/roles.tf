@@ -143,7 +143,7 @@ resource "aws_iam_role_policy" "operate" {
   role = aws_iam_role.operate.id
   policy = jsonencode({
     Version = "2012-10-17"
-    Statement = [
+    Statement = concat(local.launch_statements, [
       {
         Sid    = "Look"
         Effect = "Allow"
@@ -196,6 +196,6 @@ resource "aws_iam_role_policy" "operate" {
         }
       },
       { Sid = "Commands", Effect = "Allow", Action = "ssm:SendCommand", Resource = "arn:aws:ssm:*::document/AWS-RunShellScript" },
-    ]
+    ])
   })
 }

@@ -79,6 +79,25 @@ run "who_may_do_what" {
   }
 }
 
+run "an_operator_starts_servers_as_they_are" {
+  command = plan
+
+  assert {
+    condition     = [for it in jsondecode(aws_iam_role_policy.operate.policy).Statement : it.Condition.StringEquals["aws:ResourceTag/Name"] if it.Sid == "Templates"] == [["applicationServer01-east", "applicationServer02-east", "applicationServer01-west", "applicationServer02-west"]]
+    error_message = "from the templates of the bank's servers, of every region"
+  }
+
+  assert {
+    condition     = alltrue([for it in jsondecode(aws_iam_role_policy.operate.policy).Statement : it.Condition.ArnLike["ec2:LaunchTemplate"] == "arn:aws:ec2:*:123456789012:launch-template/*" if it.Action == "ec2:RunInstances" && it.Sid != "Templates"])
+    error_message = "nothing is started without a template"
+  }
+
+  assert {
+    condition     = [for it in jsondecode(aws_iam_role_policy.operate.policy).Statement : [it.Resource, it.Condition.StringEquals["iam:PassedToService"]] if it.Action == "iam:PassRole"] == [[["arn:aws:iam::123456789012:role/deployment6-server-east", "arn:aws:iam::123456789012:role/deployment6-server-west"], "ec2.amazonaws.com"]]
+    error_message = "the role of servers is passed to servers, and no other to anybody"
+  }
+}
+
 run "whose_secrets_are_whose" {
   command = plan
 

@@ -1,7 +1,9 @@
 //! Roles: nobody gives rights that he has not, and the bank's machines have few.
 //!
-//! Guarantees: each role of a machine or service of the bank has a permissions boundary, and so has
-//! each role that may do much; who may give rights to roles may do so under a boundary only.
+//! Guarantees: each role of a machine or service of the bank has a permissions boundary, and so
+//! has each role that may do much; who may give rights to roles may do so under a boundary only.
+//! Who may send servers back to a version of their template has what Auto Scaling asks for then;
+//! servers are started from templates only, and roles are passed by their names.
 //!
 //! Deliberately not here: what the boundaries allow; the tests of their roots say that.
 
@@ -20,6 +22,9 @@ const GIVING: &[&str] = &[
     "iam:PutRolePermissionsBoundary",
 ];
 
+/// What Auto Scaling asks of whoever names a version of a launch template.
+const LAUNCHING: &[&str] = &["ec2:RunInstances", "ec2:CreateTags", "iam:PassRole"];
+
 /// Checks the plan of one root; gives the breaches.
 pub(crate) fn check(plan: &Plan) -> Vec<String> {
     let mut breaches = Vec::new();
@@ -37,8 +42,22 @@ pub(crate) fn check(plan: &Plan) -> Vec<String> {
         }
     }
     for resource in plan.of("aws_iam_role_policy").chain(plan.of("aws_iam_policy")) {
-        if gives_freely(&resource.text("policy")) {
-            breaches.push(format!("{}: rights are given under a boundary only", resource.address));
+        let allowed = allowed(&resource.text("policy"));
+        let mut add = |rule: &str| breaches.push(format!("{}: {rule}", resource.address));
+        if gives_freely(&allowed) {
+            add("rights are given under a boundary only");
+        }
+        if passes_any(&allowed) {
+            add("a role is passed by its name");
+        }
+        if launches_any(&allowed) {
+            add("servers are started from templates only");
+        }
+        let may = |name: &str| allowed.iter().any(|(action, _)| action == name);
+        for action in LAUNCHING.iter().filter(|it| !may(it)) {
+            if may("autoscaling:StartInstanceRefresh") {
+                add(&format!("who starts a refresh has {action}, or cannot name a template"));
+            }
         }
     }
     breaches
@@ -48,19 +67,56 @@ fn is_bounded(role: &Resource) -> bool {
     role.is_unknown("permissions_boundary") || !role.text("permissions_boundary").is_empty()
 }
 
-/// Whether a statement lets someone give rights without saying under which boundary.
-fn gives_freely(policy: &str) -> bool {
+/// Each action that a policy allows by its name, with the statement that allows it.
+fn allowed(policy: &str) -> Vec<(String, Value)> {
     let policy: Value = serde_json::from_str(policy).unwrap_or_default();
     let statements = policy.get("Statement").and_then(Value::as_array);
-    statements.into_iter().flatten().any(|statement| {
-        let actions = match statement.get("Action") {
-            Some(Value::Array(actions)) => actions.clone(),
-            one => one.cloned().into_iter().collect(),
-        };
-        let mut names = actions.iter().filter_map(Value::as_str);
-        statement.get("Effect") == Some(&json!("Allow"))
-            && names.any(|name| GIVING.contains(&name) || ["*", "iam:*"].contains(&name))
+    let allows = |it: &&Value| it.get("Effect") == Some(&json!("Allow"));
+    let mut allowed = Vec::new();
+    for statement in statements.into_iter().flatten().filter(allows) {
+        for action in texts(statement, "Action") {
+            allowed.push((action, statement.clone()));
+        }
+    }
+    allowed
+}
+
+/// One text or a list of them.
+fn texts(statement: &Value, field: &str) -> Vec<String> {
+    match statement.get(field) {
+        Some(Value::Array(many)) => many.iter().filter_map(Value::as_str).map(Into::into).collect(),
+        Some(Value::String(one)) => vec![one.clone()],
+        _ => Vec::new(),
+    }
+}
+
+/// Whether a statement lets someone give rights without saying under which boundary.
+fn gives_freely(allowed: &[(String, Value)]) -> bool {
+    allowed.iter().any(|(action, statement)| {
+        (GIVING.contains(&action.as_str()) || ["*", "iam:*"].contains(&action.as_str()))
             && statement.pointer("/Condition/StringEquals/iam:PermissionsBoundary").is_none()
+    })
+}
+
+/// Whether a statement lets someone give a machine or service a role whose name does not matter.
+fn passes_any(allowed: &[(String, Value)]) -> bool {
+    allowed.iter().any(|(action, statement)| {
+        let resources = texts(statement, "Resource");
+        let is_any = |it: &String| it == "*" || it.ends_with(":role/*");
+        action == "iam:PassRole" && (resources.is_empty() || resources.iter().any(is_any))
+    })
+}
+
+/// Whether a statement lets someone start a server of his own making.
+fn launches_any(allowed: &[(String, Value)]) -> bool {
+    allowed.iter().any(|(action, statement)| {
+        let resources = texts(statement, "Resource");
+        let templates = !resources.is_empty()
+            && resources.iter().all(|it| it.contains(":launch-template/"))
+            && statement.pointer("/Condition/StringEquals/aws:ResourceTag~1Name").is_some();
+        action == "ec2:RunInstances"
+            && !templates
+            && statement.pointer("/Condition/ArnLike/ec2:LaunchTemplate").is_none()
     })
 }
 
@@ -95,6 +151,7 @@ mod tests {
             ("p", "aws_iam_role_policy", json!({ "policy": text }))
         };
         let bounded = json!({"StringEquals": {"iam:PermissionsBoundary": "arn:b"}});
+        let from_template = json!({"ArnLike": {"ec2:LaunchTemplate": "arn:t"}});
         let cases = [
             (vec![role("module.app.r", json!("arn:b")), attached("PowerUserAccess")], 0),
             (vec![role("module.app.r", Value::Null)], 1),
@@ -103,6 +160,10 @@ mod tests {
             (vec![policy(json!(["iam:GetRole", "iam:CreateRole"]), bounded)], 0),
             (vec![policy(json!(["iam:GetRole", "iam:CreateRole"]), Value::Null)], 1),
             (vec![policy(json!("iam:*"), Value::Null)], 1),
+            (vec![policy(json!("autoscaling:StartInstanceRefresh"), Value::Null)], 3),
+            (vec![policy(json!("ec2:RunInstances"), Value::Null)], 1),
+            (vec![policy(json!("ec2:RunInstances"), from_template)], 0),
+            (vec![policy(json!("iam:PassRole"), Value::Null)], 1),
         ];
         for (resources, expect) in cases {
             assert_eq!(breaches(&resources), expect, "{resources:?}");
