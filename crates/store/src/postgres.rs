@@ -118,6 +118,17 @@ impl Database {
         }
     }
 
+    /// Waits for a commit behind everything that was read.
+    pub(crate) async fn confirm(&self) -> Result<(), Error> {
+        match self.parts.primary.write(posting::AWAIT_COPIES, &[]).await {
+            Err(Error::Unknown { source }) => Err(Error::Unavailable {
+                reason: "the standbys do not confirm what the books hold",
+                source: Some(source),
+            }),
+            other => other.map(drop),
+        }
+    }
+
     /// Waits until no copy that is believed takes an ended session for live.
     pub(crate) async fn settle(&self) {
         if self.parts.near.is_some() {

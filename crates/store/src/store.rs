@@ -200,6 +200,20 @@ impl Store {
         read!(self, booked::by_id(id))
     }
 
+    /// Waits until everything that was read so far is as safe as what the bank acknowledged: what
+    /// is read may be a posting whose commit still waits for the standbys. To be called before
+    /// somebody is told for good that a posting was done.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`]: it cannot be said now.
+    pub async fn confirm(&self) -> Result<(), Error> {
+        match &*self.engine {
+            // What others have not flushed yet is not read.
+            Engine::Sqlite(_) => Ok(()),
+            Engine::Postgres(db) => db.confirm().await,
+        }
+    }
+
     /// Operations, newest first, below an id. What batches moved is left out.
     ///
     /// # Errors

@@ -1,8 +1,18 @@
-//! The posting of a group: one call and one round trip, whatever its size.
+//! The posting of a group: one round trip, whatever its size.
 //!
 //! Phases, locks in order and isolation: see `migrations/postgres/0001_posting.sql`, and
-//! `0007_batches.sql` for the function as it is now. The position of the commit is asked for
-//! behind the call (`position`).
+//! `0007_batches.sql` for the function as it is now.
+//!
+//! Accounts are locked no longer than the group is computed: its own commit waits for nothing, and
+//! behind it on the same connection goes a second one that waits for the disk and the standbys as
+//! the database is set up. The log has one order, so what the second one waited for has the first,
+//! and all that the first one saw. Nobody is told anything before both are back. Where a commit
+//! takes a round trip to the other coast, groups that share an account would else follow each
+//! other at that pace. The price: who looks at an account may see a posting before it is
+//! acknowledged (as on a copy, which also shows what it got before it confirms that it did); who
+//! is to be told for good asks `confirm` of the store first.
+//!
+//! The position is asked for behind the second commit (`position`).
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -20,8 +30,12 @@ use crate::postgres::position::{self, OF_PRIMARY};
 use crate::postgres::row::{damaged, get};
 
 const POST_GROUP: &str = "select r_key, r_fingerprint, r_id, r_booked_at, r_known, r_answer \
-     from post_group($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, \
-     $18, $19, $20, $21, $22)";
+     from set_config('synchronous_commit', 'off', true), post_group($1, $2, $3, $4, $5, $6, $7, \
+     $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)";
+
+/// Writes nothing into the books, but into the log, behind everything that is in them: its commit
+/// waits for the disk and the standbys.
+pub(crate) const AWAIT_COPIES: &str = "select pg_logical_emit_message(true, 'ballast', ''::text)";
 
 /// Why a group has no outcome.
 pub(crate) enum PostFailed {
@@ -55,9 +69,10 @@ async fn post_on(mut lease: Lease, operations: &[Operation]) -> Result<Vec<Outco
     let group = Group::of(operations);
     let statements = async {
         let post = lease.connection.statement(POST_GROUP).await?;
-        Ok((post, lease.connection.statement(OF_PRIMARY).await?))
+        let await_copies = lease.connection.statement(AWAIT_COPIES).await?;
+        Ok((post, await_copies, lease.connection.statement(OF_PRIMARY).await?))
     };
-    let (post, whereabouts) = match statements.await {
+    let (post, await_copies, whereabouts) = match statements.await {
         Ok(statements) => statements,
         Err(error) => {
             return Err(match lease.failed(error) {
@@ -71,16 +86,27 @@ async fn post_on(mut lease: Lease, operations: &[Operation]) -> Result<Vec<Outco
     let now = now_ms();
     let params = group.params(&now);
     let client = &lease.connection.client;
-    let (rows, position) =
-        tokio::join!(client.query(&post, &params), client.query_one(&whereabouts, &[]));
-    let rows = match rows {
-        Ok(rows) if lease.connection.is_doubtful() => {
+    let (rows, awaited, position) = tokio::join!(
+        client.query(&post, &params),
+        client.query_one(&await_copies, &[]),
+        client.query_one(&whereabouts, &[])
+    );
+    let rows = match (rows, awaited) {
+        (Ok(rows), Ok(_)) if lease.connection.is_doubtful() => {
             lease.give_up_all();
             drop(rows);
             return Err(PostFailed::Unknown(Box::new(NotReplicated)));
         }
-        Ok(rows) => rows,
-        Err(error) => {
+        (Ok(rows), Ok(_)) => rows,
+        (Ok(_), Err(error)) => {
+            return Err(match lease.failed(error) {
+                Failed::NotSent(error) => PostFailed::Unknown(Box::new(error)),
+                Failed::Refused(source) | Failed::Lost(source) => {
+                    PostFailed::Unknown(Box::new(source))
+                }
+            });
+        }
+        (Err(error), _) => {
             return Err(match lease.failed(error) {
                 Failed::NotSent(error) => PostFailed::NotSent(error),
                 Failed::Refused(source) => PostFailed::Refused(source),

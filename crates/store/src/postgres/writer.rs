@@ -5,8 +5,7 @@
 //! here it grows while it waits.
 //!
 //! What became of a group whose connection broke or whose commit took too long is unknown: it is
-//! asked again under its keys, on another connection, until that is known or the time is up. What
-//! is found then is told when the synchronous standbys have it, as after any commit.
+//! asked again under its keys, on another connection, until that is known or the time is up.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -52,10 +51,6 @@ const ASK_INTERVAL: Duration = Duration::from_millis(200);
 
 /// Tries that meet a deadlock or a key that another server inserts; each ends somebody's wait.
 const CONFLICTS_MAX: u32 = 20;
-
-/// Writes nothing into the books, but into the log, behind everything that they show: its commit
-/// waits for the standbys that any other waits for.
-const AWAIT_COPIES: &str = "select pg_logical_emit_message(true, 'ballast', ''::text)";
 
 type Reply = oneshot::Sender<Result<Outcome, Error>>;
 type Posting = (Operation, Reply);
@@ -183,12 +178,7 @@ async fn post(pool: &Pool, operations: &[Operation]) -> Result<Vec<Outcome>, Gro
     loop {
         let tried_at = Instant::now();
         let failed = match post_group(pool, operations).await {
-            Ok(outcomes) if unknown.is_none() => return Ok(outcomes),
-            // The call before may stand on this host and, for all that is known, on no other.
-            Ok(outcomes) => match pool.write(AWAIT_COPIES, &[]).await {
-                Ok(_) => return Ok(outcomes),
-                Err(error) => PostFailed::Unknown(Box::new(error)),
-            },
+            Ok(outcomes) => return Ok(outcomes),
             Err(failed) => failed,
         };
         let alone_may_work = matches!(failed, PostFailed::Refused(_));

@@ -1,13 +1,14 @@
 //! Hosts of the address: which of them is used, how far its certificate is checked, and what a
 //! commit is worth that stands on one of them only.
 
+use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
 
 use ledger::Request;
 use ledger::operation::Description;
-use store::{DatabaseUrl, Store};
+use store::{DatabaseUrl, Outcome, Store};
 use tokio_postgres::Client;
 
 use crate::bank::{Bank, usd};
@@ -46,15 +47,37 @@ async fn a_host_that_is_not_there_or_not_the_primary_is_passed_over() {
     assert_eq!(bank.balance(account).await, 105);
 }
 
-/// Waits for somebody whose commit waits for its standbys, other than this one.
-async fn who_waits_for_copies(db: &Client, other_than: i32) -> i32 {
-    let waiting =
-        "select pid from pg_stat_activity where wait_event = 'SyncRep' and pid <> $1 limit 1";
+/// Whose commit waits for its standbys.
+async fn who_waits_for_copies(db: &Client) -> BTreeSet<i32> {
+    let waiting = "select pid from pg_stat_activity where wait_event = 'SyncRep'";
+    db.query(waiting, &[]).await.unwrap().iter().map(|row| row.get(0)).collect()
+}
+
+/// No standby confirms anything from here on. Gives a commit that waits for one: that it does says
+/// that every other will, which is some moments after the server took the setting.
+async fn no_copy_confirms(bank: &Bank, db: &Client) -> tokio::task::JoinHandle<()> {
+    configure(db, "synchronous_standby_names", "nobody").await;
     loop {
-        if let Some(row) = db.query(waiting, &[&other_than]).await.unwrap().first() {
-            return row.get(0);
+        let other = connect(&bank.url.to_string()).await.unwrap();
+        let commit = tokio::spawn(async move {
+            let sql = "select pg_logical_emit_message(true, 'test', '')";
+            other.batch_execute(sql).await.unwrap();
+        });
+        while !commit.is_finished() {
+            if !who_waits_for_copies(db).await.is_empty() {
+                return commit;
+            }
         }
-        tokio::task::yield_now().await;
+    }
+}
+
+/// Waits until other commits than those wait for their standbys, as many as are said. Gives theirs.
+async fn others_wait_for_copies(db: &Client, known: &BTreeSet<i32>, count: usize) -> BTreeSet<i32> {
+    loop {
+        let others = &who_waits_for_copies(db).await - known;
+        if others.len() == count {
+            return others;
+        }
     }
 }
 
@@ -63,22 +86,70 @@ async fn a_commit_that_stopped_waiting_for_its_copies_is_told_when_they_have_it(
     let bank = Bank::postgres().await;
     let account = bank.account(1, 100).await;
     let db = connect(&bank.url.to_string()).await.unwrap();
-    configure(&db, "synchronous_standby_names", "nobody").await;
+    let probe = no_copy_confirms(&bank, &db).await;
+    let mut known = who_waits_for_copies(&db).await;
     let request = Request::deposit(account, usd(5), Description::default());
     let mut deposit = pin!(bank.post("d", request));
     let waiting = tokio::select! {
         _ = &mut deposit => panic!("it did not wait"),
-        pid = who_waits_for_copies(&db, 0) => pid,
+        waiting = others_wait_for_copies(&db, &known, 1) => waiting,
     };
-    db.execute("select pg_cancel_backend($1)", &[&waiting]).await.unwrap();
+    for pid in &waiting {
+        db.execute("select pg_cancel_backend($1)", &[pid]).await.unwrap();
+    }
+    known.extend(waiting);
     tokio::select! {
         _ = &mut deposit => panic!("it was told although no copy has it"),
-        _ = who_waits_for_copies(&db, waiting) => {}
+        _ = others_wait_for_copies(&db, &known, 1) => {}
     }
     assert_eq!(bank.balance(account).await, 105, "it stands on this host");
     configure(&db, "synchronous_standby_names", "").await;
+    probe.await.unwrap();
     deposit.await;
     assert_eq!(bank.balance(account).await, 105);
+    assert!(bank.audit().is_sound());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_shares_an_account_does_not_wait_for_each_others_copies_and_nobody_is_told_before() {
+    let bank = Bank::postgres().await;
+    let account = bank.account(1, 100).await;
+    let db = connect(&bank.url.to_string()).await.unwrap();
+    let probe = no_copy_confirms(&bank, &db).await;
+    let known = who_waits_for_copies(&db).await;
+    let servers = [0; 3].map(|_| Store::open(&bank.url).unwrap());
+    let deposit = |server: usize, key: &str| {
+        let request = Request::deposit(account, usd(5), Description::default());
+        let key = ledger::IdempotencyKey::parse(key).unwrap();
+        servers[server].post(ledger::Operation::new(key, request, bank.actor.clone()))
+    };
+    let mut first = pin!(deposit(0, "first"));
+    tokio::select! {
+        _ = &mut first => panic!("the first was told"),
+        _ = others_wait_for_copies(&db, &known, 1) => {}
+    }
+    // Another one into the same account, and the first once more, through other servers. And
+    // somebody who saw it in the books asks whether it is there for good.
+    let mut others = pin!(async {
+        tokio::join!(deposit(1, "other"), deposit(2, "first"), servers[2].confirm())
+    });
+    tokio::select! {
+        _ = &mut first => panic!("the first was told"),
+        _ = &mut others => panic!("another was told"),
+        _ = others_wait_for_copies(&db, &known, 4) => {}
+    }
+    configure(&db, "synchronous_standby_names", "").await;
+    probe.await.unwrap();
+    let (first, (other, again, confirmed)) = tokio::join!(first, others);
+    confirmed.unwrap();
+    let decided = [first, other, again].map(|outcome| match outcome.unwrap() {
+        Outcome::Decided(decided) => decided,
+        Outcome::KeyReused => panic!("the key was another's"),
+    });
+    let [first, other, again] = &decided;
+    assert_eq!((first.replayed, other.replayed, again.replayed), (false, false, true));
+    assert_eq!(first.operation, again.operation);
+    assert_eq!(bank.balance(account).await, 110);
     assert!(bank.audit().is_sound());
 }
 

@@ -130,9 +130,11 @@ async fn not_known(call: &Call, today: Day) -> Result<Part, Problem> {
     own.retain(|row| row.user.as_ref() == Some(user) && Day::of(row.at) == today);
     let keys = own.iter().filter_map(|row| IdempotencyKey::parse(&row.subject).ok());
     let booked = store.booked(keys.collect()).await?;
+    let is_confirmed = booked.is_empty() || store.confirm().await.is_ok();
     let rows = own.into_iter().map(|row| {
         let found = booked.iter().find(|booked| booked.key.as_str() == row.subject);
         let fate = match found.map(|booked| (refusal_of(&booked.answer), booked.operation)) {
+            Some(_) if !is_confirmed => "Not known yet: look again in a minute".to_owned(),
             None => "Not in the books: nothing was moved".to_owned(),
             Some((None, operation)) => format!("In the books, operation {operation}"),
             Some((Some(refused), _)) => format!("Refused: {refused}"),
