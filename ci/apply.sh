@@ -6,7 +6,8 @@
 #   APPROVED_PLAN_SHA256   the checksum that ci/plan.sh printed and a person approved
 #   APPROVED_BY            who
 # Refuses unless the branch is main, the tests of this commit were green, and the plans in
-# build/plan are, byte by byte, the approved ones.
+# build/plan are, byte by byte, the approved ones; and while the databases are not what the topology
+# says, because a failover may come between the plan and this (ci/database-guard.sh).
 # shellcheck source=ci/lib.sh
 . "$(dirname "$0")/lib.sh"
 help_of "$@"
@@ -16,6 +17,7 @@ root=$1
 [ -d "infra/live/$root" ] || fail "there is no infra/live/$root"
 require_approved_plan
 need terraform "terraform (1.11 or newer)"
+ci/database-guard.sh
 use_role deploy
 say "applying $root, approved by $APPROVED_BY"
 ci/terraform-init.sh "$root"

@@ -2,7 +2,8 @@
 # Says whether what runs differs from the code, with the read-only role.
 #
 # usage: ci/drift.sh      (variables as for ci/plan.sh; the artifact is the promoted one)
-# Exit codes: 0 no difference, 1 could not tell, 2 differs.
+# Exit codes: 0 no difference, 1 could not tell, 2 differs. After a promotion it says so and ends: what
+# plans would say is known then.
 # shellcheck source=ci/lib.sh
 . "$(dirname "$0")/lib.sh"
 help_of "$@"
@@ -11,6 +12,7 @@ need terraform "terraform (1.11 or newer)"
 use_role plan
 profile=infra/profiles/${BALLAST_PROFILE:-production}.tfvars
 site=${BALLAST_SITE_TFVARS:?names the file with the values of the site (infra/README.md)}
+ci/database-guard.sh
 primary=$(aws_region "$(regions_with_role primary)")
 mkdir -p build
 aws s3api get-object --region "$primary" --key releases/current.json \

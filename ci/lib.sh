@@ -103,6 +103,29 @@ account() { aws sts get-caller-identity --query Account --output text; }
 
 state_bucket() { printf '%s-state-%s' "$(topology .project)" "$1"; }
 
+# database_state REGION: none, replica, alone (it follows nobody) or fenced, as RDS says; fails when
+# it says nothing.
+database_state() {
+    local region said source group
+    region=$(aws_region "$1")
+    if ! said=$(aws rds describe-db-instances --region "$region" --output text \
+        --db-instance-identifier "$(database_of "$1")" --query \
+        'DBInstances[0].[ReadReplicaSourceDBInstanceIdentifier, VpcSecurityGroups[0].VpcSecurityGroupId]' \
+        2>&1); then
+        [[ "$said" == *DBInstanceNotFound* ]] || { printf '%s\n' "$said" >&2; return 1; }
+        echo none
+        return
+    fi
+    read -r source group <<<"$said"
+    said=$(aws ec2 describe-security-groups --region "$region" --group-ids "$group" --output text \
+        --query 'SecurityGroups[0].GroupName') || return
+    case $said:$source in
+        "$(fence_group)":*) echo fenced ;;
+        *:None) echo alone ;;
+        *) echo replica ;;
+    esac
+}
+
 # artifact_bucket ACCOUNT AWS_REGION
 artifact_bucket() { printf '%s-artifacts-%s-%s' "$(topology .project)" "$1" "$2"; }
 

@@ -9,6 +9,7 @@ help_of "$@"
 
 require_approved_plan
 need aws awscli
+ci/database-guard.sh
 use_role deploy
 ci/expand-only.sh
 read -r sum package <"$ARTIFACTS/SHA256SUMS"

@@ -7,7 +7,7 @@
 #   BALLAST_PROFILE      minimal or production; default production
 # Leaves the plans, their JSON and text in build/plan with their checksums, and prints one checksum
 # of them all: what a person approves. Stops at a plan that destroys or replaces a database, key
-# or bucket.
+# or bucket, and while the databases are not what the topology says (ci/database-guard.sh).
 # shellcheck source=ci/lib.sh
 . "$(dirname "$0")/lib.sh"
 help_of "$@"
@@ -23,6 +23,7 @@ read -r sum package <"$ARTIFACTS/SHA256SUMS" || fail "there is no package in $AR
 TF_VAR_artifact=$(jq -cn --arg key "releases/$sum/$package" --arg sha256 "$sum" '$ARGS.named')
 export TF_VAR_artifact
 
+ci/database-guard.sh
 rm -rf "$PLANS"
 mkdir -p "$PLANS"
 roots=$(regions_with_role standby; regions_with_role primary; echo global)

@@ -113,10 +113,9 @@ aws secretsmanager get-secret-value --region "$new" --secret-id "$(secret_name a
     --output text --query SecretString \
     | jq -ce --arg host "$address" '.database |= sub("@[^/]+/"; "@\($host)/")
         | .durability = "machine"' >"$secret"
-# The new region's secret no longer follows the old region's, and both lead to the new database.
-change aws secretsmanager stop-replication-to-replica --region "$new" \
-    --secret-id "$(secret_name application)" >/dev/null || say "the secret is no replica"
-for region in "$new" "$old"; do
+# The secret of each region leads to the new database, that of the new region first.
+regions=$(topology '.regions[].aws_region')
+for region in "$new" $(grep -vFx -- "$new" <<<"$regions"); do
     [ "$region:$is_gone" != "$old:yes" ] || continue
     change aws secretsmanager put-secret-value --region "$region" \
         --secret-id "$(secret_name application)" --secret-string "file://$secret" >/dev/null

@@ -5,6 +5,7 @@
 # usage: ci/rotate-secrets.sh database [REGION]  a new password, into the database and the secret
 #        ci/rotate-secrets.sh restart REGION     replaces the region's servers, one after the other
 #   REGION  default: the primary of the topology
+# Each region has a secret of its own, and all get the same value.
 # The first time the secret is empty, and all of it is made: address, password, the keys that seal
 # what is secret in the books and those that sign receipts. That time needs
 #   BALLAST_DATABASE_AUTHORITY  a file with the authorities (PEM) of every region's database
@@ -48,14 +49,25 @@ case "${1:-}" in
             --db-instance-identifier "$database" --output text \
             --query 'DBInstances[0].[Endpoint.Address, MultiAZ]')
         [ -n "$multi_az" ] || fail "there is no database $database"
+        # The secret of the database's own region is the first.
+        regions=$(topology '.regions[].aws_region')
+        regions="$aws_region $(grep -vFx -- "$aws_region" <<<"$regions" || true)"
         folder=$(mktemp -d)
         trap 'rm -rf "$folder"' EXIT
         umask 077
-        if ! aws secretsmanager get-secret-value --region "$aws_region" --output text \
-            --secret-id "$(secret_name application)" --query SecretString \
-            >"$folder/old" 2>"$folder/error"; then
+        # A region that came later has an empty one; what seals the books is never made twice.
+        held=""
+        for it in $regions; do
+            if aws secretsmanager get-secret-value --region "$it" --output text \
+                --secret-id "$(secret_name application)" --query SecretString \
+                >"$folder/old" 2>"$folder/error"; then
+                held=$it
+                break
+            fi
             grep -q ResourceNotFoundException "$folder/error" \
-                || fail "$(secret_name application) cannot be read: $(cat "$folder/error")"
+                || fail "$(secret_name application) cannot be read in $it: $(cat "$folder/error")"
+        done
+        if [ -z "$held" ]; then
             say "the secret is empty: making all of it"
             first_secret "$folder" "$address" >"$folder/old"
         fi
@@ -70,9 +82,12 @@ case "${1:-}" in
         # If this ends between the two, run it again: it needs neither of the old passwords.
         change aws rds modify-db-instance --region "$aws_region" \
             --cli-input-json "file://$folder/request" >/dev/null
-        change aws secretsmanager put-secret-value --region "$aws_region" \
-            --secret-id "$(secret_name application)" \
-            --secret-string "file://$folder/secret" >/dev/null
+        for it in $regions; do
+            change aws secretsmanager put-secret-value --region "$it" \
+                --secret-id "$(secret_name application)" \
+                --secret-string "file://$folder/secret" >/dev/null \
+                || fail "the secret of $it does not have the password: run this again"
+        done
         say "the password is changed; restart the servers now: $0 restart REGION"
         ;;
     restart)

@@ -97,23 +97,28 @@ resource "aws_kms_alias" "data" {
   target_key_id = local.key_arns[each.value]
 }
 
-# The places of what servers need (ci/rotate-secrets.sh puts the value) and of what the pipeline's
-# smoke test needs: the bank's address, a teller's token, two accounts. Terraform never sees a value.
-locals {
-  secrets = {
-    application = { name = local.names.secret, description = "Database, login and keys, for servers" }
-    smoke       = { name = local.names.smoke_secret, description = "Address, token and accounts of the smoke test" }
-  }
+# The place of what servers need, one in each region, none of which follows another: a failover of the
+# database changes nothing here. ci/rotate-secrets.sh puts the value into all; Terraform never sees it.
+resource "aws_secretsmanager_secret" "application" {
+  #checkov:skip=CKV2_AWS_57:Servers read it when they start, so ci/rotate-secrets.sh rotates it and restarts them
+  for_each = local.regions
+  provider = aws.home
+
+  region                  = each.value.aws_region
+  name                    = local.names.secret
+  description             = "Database, login and keys, for servers"
+  kms_key_id              = local.key_arns[each.value.aws_region]
+  recovery_window_in_days = 30
 }
 
-resource "aws_secretsmanager_secret" "this" {
-  #checkov:skip=CKV2_AWS_57:Servers read it when they start, so ci/rotate-secrets.sh rotates it and restarts them
-  for_each = local.secrets
+# And of what the pipeline's smoke test needs: the bank's address, a teller's token, two accounts.
+resource "aws_secretsmanager_secret" "smoke" {
+  #checkov:skip=CKV2_AWS_57:The token of a program, which ballast staff makes anew
   provider = aws.home
 
   region                  = local.home.aws_region
-  name                    = each.value.name
-  description             = each.value.description
+  name                    = local.names.smoke_secret
+  description             = "Address, token and accounts of the smoke test"
   kms_key_id              = aws_kms_key.data.arn
   recovery_window_in_days = 30
 

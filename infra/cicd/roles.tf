@@ -181,7 +181,7 @@ resource "aws_iam_role_policy" "operate" {
       {
         Sid      = "Secrets"
         Effect   = "Allow"
-        Action   = ["secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue", "secretsmanager:StopReplicationToReplica"]
+        Action   = ["secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue"]
         Resource = values(local.secret_arns)
       },
       { Sid = "Key", Effect = "Allow", Action = ["kms:Decrypt", "kms:GenerateDataKey"], Resource = "arn:aws:kms:*:${local.account}:key/*" },

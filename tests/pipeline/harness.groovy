@@ -210,6 +210,9 @@ class Steps {
         if (command == 'ci/migrate.sh' && run.tamper == 'after the migration') {
             new File(run.workspace(), 'build/plan/west.tfplan').text = 'another plan'
         }
+        if (command == 'ci/bake-role.sh standby' && run.tamper == 'promoted while it bakes') {
+            new File(run.folder, 'promoted').text = ''
+        }
         run.note("${code == 0 ? 'ok' : 'failed'} $command")
         if (code == 3 || code == 127) { throw new Violation("$command: $err") }
         if (code != 0) { throw new IllegalStateException("$command: $err") }
@@ -244,8 +247,9 @@ class Steps {
     }
     private void tamper() {
         def plans = new File(run.folder, 'stash-plan/build/plan')
-        if (run.tamper == 'after the migration') { return }
-        if (run.tamper) { new File(plans, 'west.tfplan').text = 'another plan' }
+        if (run.tamper == 'promoted') { new File(run.folder, 'promoted').text = '' }
+        if (!(run.tamper in ['alone', 'with its checksum'])) { return }
+        new File(plans, 'west.tfplan').text = 'another plan'
         if (run.tamper == 'with its checksum') {
             Shell.run(['bash', '-c', 'sha256sum ./*.tfplan ./*.json >SHA256SUMS'], plans, [:])
         }
@@ -363,6 +367,16 @@ class Checks {
         def run = run(plan: 'destroys')
         must(run.result == 'FAILURE' && !run.lines().contains('approved'),
             'a plan that destroys a database came as far as a person')
+        run = this.run(plan: 'promoted')
+        must(run.result == 'FAILURE' && !run.lines().any { it.startsWith('planned') },
+            'planned between a promotion and the swap of roles')
+        run = this.run(tamper: 'promoted')
+        must(run.result == 'FAILURE' && run.lines().contains('approved') && applied(run).empty,
+            'applied after a promotion that came while a person thought')
+        must(!run.lines().any { it.contains('ssm send-command') }, 'migrated after such a promotion')
+        run = this.run(tamper: 'promoted while it bakes')
+        must(run.result == 'FAILURE' && applied(run) == ['west'],
+            'applied after a promotion that came between the regions')
         run = this.run(withoutTests: true)
         must(run.result == 'FAILURE' && applied(run).empty, 'applied without the evidence of tests')
     }
@@ -476,6 +490,9 @@ class Mutations {
         'any plan is the approved one': ['ci/lib.sh', '"$found" = "$APPROVED_PLAN_SHA256"', '1 = 1'],
         'apply asks for no approval': ['ci/apply.sh', 'require_approved_plan', ':'],
         'plans may destroy databases': ['ci/plan-guard.sh', '[ -z "$lost" ] ||', 'true ||'],
+        'planned after a promotion': ['ci/plan.sh', 'ci/database-guard.sh', ':'],
+        'applied after a promotion': ['ci/apply.sh', 'ci/database-guard.sh\nuse', 'use'],
+        'migrated after a promotion': ['ci/migrate.sh', 'ci/database-guard.sh', ':'],
         'plans of the working copy are applied': ['ci/apply.sh', '"$PWD/$PLANS/$root.tfplan"', '-auto-approve'],
     ]
 }

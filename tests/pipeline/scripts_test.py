@@ -78,9 +78,12 @@ class Scripts(unittest.TestCase):
         done = self.run_script("ci/rotate-secrets.sh", "database")
         self.fine(done)
         self.assertEqual(self.called(),
-                         ["rds modify-db-instance", "secretsmanager put-secret-value"])
-        database, secret = [next(iter(call["files"].values()))
-                            for call in self.calls() if call["files"]]
+                         ["rds modify-db-instance", *["secretsmanager put-secret-value"] * 2])
+        self.assertEqual([call["words"][3] for call in self.calls() if "put-secret-value" in call["words"]],
+                         ["us-east-1", "us-west-2"])
+        database, secret, other = [next(iter(call["files"].values()))
+                                   for call in self.calls() if call["files"]]
+        self.assertEqual(other, secret)
         password = json.loads(database)["MasterUserPassword"]
         self.assertRegex(password, "^[0-9a-f]{48}$")
         self.assertEqual(json.loads(database)["DBInstanceIdentifier"], "deployment6-database-east")
@@ -110,6 +113,19 @@ class Scripts(unittest.TestCase):
         self.rotating("!An error occurred (AccessDeniedException)")
         self.refused(self.run_script("ci/rotate-secrets.sh", "database"), "AccessDenied")
         self.assertEqual(self.called(), [])
+
+    def test_a_region_with_an_empty_secret_makes_no_keys_anew(self):
+        self.rotating(json.dumps(SECRET))
+        self.answers.insert(0, ["get-secret-value us-west-2", [NOT_FOUND]])
+        self.fine(self.run_script("ci/rotate-secrets.sh", "database", "west"))
+        puts = [json.loads(next(iter(call["files"].values())))
+                for call in self.calls() if "put-secret-value" in call["words"]]
+        self.assertEqual([(it["data_keys"], it["receipt_keys"]) for it in puts], [({"k": 1}, {"k": 2})] * 2)
+
+    def test_a_secret_that_was_not_put_is_said(self):
+        self.rotating(json.dumps(SECRET))
+        self.answers.insert(0, ["put-secret-value us-west-2", ["!could not connect"]])
+        self.refused(self.run_script("ci/rotate-secrets.sh", "database"), "us-west-2 does not have the password")
 
     def test_a_dry_run_changes_nothing(self):
         self.rotating(json.dumps(SECRET))
@@ -150,7 +166,6 @@ class Scripts(unittest.TestCase):
             ["promote-read-replica", [""]],
             ["describe-db-instances Endpoint.Address", ["new.example"]],
             ["get-secret-value", [json.dumps(SECRET)]],
-            ["stop-replication-to-replica", [""]],
             ["put-secret-value", [""]],
         ]
 
@@ -163,8 +178,8 @@ class Scripts(unittest.TestCase):
         self.fine(self.promote())
         self.assertEqual(self.called(), [
             "ec2 revoke-security-group-ingress", *["rds modify-db-instance"] * 2,
-            *["rds reboot-db-instance"] * 2, "rds promote-read-replica", "secretsmanager stop-replication-to-replica",
-            "secretsmanager put-secret-value", "secretsmanager put-secret-value"])
+            *["rds reboot-db-instance"] * 2, "rds promote-read-replica", "secretsmanager put-secret-value",
+            "secretsmanager put-secret-value"])
         revoked = next(call for call in self.calls() if "revoke-security-group-ingress" in call["words"])
         self.assertEqual(revoked["words"][-2:], ["sgr-1", "sgr-2"])
         # Its readers are closed with it; the replica that becomes the database is not.
@@ -208,6 +223,54 @@ class Scripts(unittest.TestCase):
     def test_a_promotion_is_asked_for_by_name(self):
         self.assertEqual(self.run_script("ci/promote-database.sh", "east", "west").returncode, 64)
         self.assertEqual(self.calls(), [])
+
+    # Between a promotion and the swap of roles.
+
+    def standing(self, east, west):
+        """The databases as RDS says: none, lost, or what one follows and its group."""
+        self.answers = [["describe-security-groups sg-fence", ["databaseFenceSG"]],
+                        ["describe-security-groups sg-1", ["databaseSG"]]]
+        for region, state in [("us-east-1", east), ("us-west-2", west)]:
+            said = {"none": "!An error occurred (DBInstanceNotFound)", "lost": "!could not connect",
+                    "alone": "None\tsg-1", "replica": "arn:x\tsg-1", "fenced": "None\tsg-fence"}[state]
+            self.answers.append([f"describe-db-instances {region}", [said]])
+
+    def test_nothing_is_deployed_until_the_roles_are_those_of_the_databases(self):
+        for east, west, code, said in [
+                ("alone", "replica", 0, "are what the topology says"), ("none", "none", 0, "are what"),
+                ("alone", "none", 0, "are what"), ("fenced", "alone", 2, "then swap the roles: ci/swap-roles.sh east west"),
+                ("none", "alone", 2, "then swap the roles"), ("alone", "alone", 2, "both take writes"),
+                ("fenced", "replica", 2, "a failover ended half way"),
+                ("alone", "fenced", 2, "the old database of west is still there"),
+                ("replica", "none", 2, "Only ci/promote-database.sh promotes"),
+                ("lost", "alone", 1, "east could not be asked"), ("alone", "lost", 1, "west could not be asked")]:
+            self.standing(east, west)
+            done = self.run_script("ci/database-guard.sh")
+            self.assertEqual(done.returncode, code, done.stderr)
+            self.assertIn(said, " ".join(done.stderr.split()))
+            self.assertEqual({call["profile"] for call in self.calls()}, {"ballast-plan"})
+
+    def test_the_roles_are_swapped_by_two_words(self):
+        file = self.folder / "topology.json"
+        before = file.read_text()
+        for east, west, words, said in [
+                ("none", "replica", "east west", "west is not promoted"), ("fenced", "alone", "east west", "is still there"),
+                ("lost", "alone", "east west", "could not be asked"), ("none", "alone", "west east", "west is not the primary"),
+                ("none", "alone", "east north", "north is no standby")]:
+            self.standing(east, west)
+            self.refused(self.run_script("ci/swap-roles.sh", *words.split()), said)
+            self.assertEqual(file.read_text(), before)
+        self.standing("none", "alone")
+        self.fine(self.run_script("ci/swap-roles.sh", "east", "west"))
+        after = file.read_text()
+        changed = [pair for pair in zip(before.splitlines(), after.splitlines(), strict=True) if pair[0] != pair[1]]
+        self.assertEqual([new.strip() for _, new in changed], ['"role": "standby",', '"role": "primary",'])
+        self.assertEqual({it["key"]: it["role"] for it in json.loads(after)["regions"]},
+                         {"east": "standby", "west": "primary"})
+        # The databases are then what the topology says, and a replica is made where the old one was.
+        self.fine(self.run_script("ci/database-guard.sh"))
+        file.write_text(json.dumps(json.loads(before)))
+        self.refused(self.run_script("ci/swap-roles.sh", "east", "west"), "swap the two words by hand")
 
     # Backups.
 
@@ -476,7 +539,8 @@ class Scripts(unittest.TestCase):
     # Differences between the code and what runs.
 
     def test_drift_is_told_from_what_could_not_be_planned(self):
-        self.answers = [["sts get-caller-identity", [ACCOUNT]], ["s3api get-object", [""]]]
+        self.standing("alone", "replica")
+        self.answers += [["sts get-caller-identity", [ACCOUNT]], ["s3api get-object", [""]]]
         (self.folder / "site.tfvars").touch()
         (self.folder / "infra/profiles").mkdir(parents=True)
         for root in ("east", "west", "global"):
@@ -490,6 +554,10 @@ class Scripts(unittest.TestCase):
                                    BALLAST_STATE_BUCKET="state", BALLAST_STATE_REGION="us-east-1")
             self.assertEqual(done.returncode, expected, done.stderr)
             self.assertRegex(done.stderr, said)
+        self.standing("fenced", "alone")
+        done = self.run_script("ci/drift.sh", BALLAST_SITE_TFVARS="site.tfvars")
+        self.assertEqual(done.returncode, 2, done.stderr)
+        self.assertIn("ci/swap-roles.sh east west", done.stderr)
 
     # Migrations.
 

@@ -21,8 +21,8 @@ run "what_must_be_there_first" {
   }
 
   assert {
-    condition     = sort(values(aws_secretsmanager_secret.this)[*].name) == tolist(["deployment6/application", "deployment6/smoke"])
-    error_message = "a place for what servers need, and one for what the smoke test needs"
+    condition     = { for key, it in aws_secretsmanager_secret.application : key => [it.region, it.name, length(it.replica)] } == { east = ["us-east-1", "deployment6/application", 0], west = ["us-west-2", "deployment6/application", 0] } && aws_secretsmanager_secret.smoke.name == "deployment6/smoke"
+    error_message = "a place for what servers need in each region, following none, and one for what the smoke test needs"
   }
 }
 
@@ -59,7 +59,7 @@ run "the_key_is_where_alarms_of_the_way_in_are" {
   }
 
   assert {
-    condition     = [for it in aws_secretsmanager_secret.this["application"].replica : it.region] == ["us-west-2"]
+    condition     = [for it in aws_secretsmanager_secret.application : it.region] == ["eu-central-1", "us-west-2"] && [for it in aws_secretsmanager_secret.smoke.replica : it.region] == ["us-west-2"]
     error_message = "secrets are where servers are"
   }
 }
