@@ -24,5 +24,5 @@ ci/terraform-init.sh "$root"
 mkdir -p "$EVIDENCE"
 echo "$root" >>"$EVIDENCE/refreshed"
 # A saved plan never asks: the approval was asked for before this.
-change terraform -chdir="infra/live/$root" apply -lock-timeout=5m "$PWD/$PLANS/$root.tfplan" >&2
+change on_root "$root" apply -lock-timeout=5m "$PWD/$PLANS/$root.tfplan"
 [ "$root" = global ] || ci/wait-refresh.sh "$root"

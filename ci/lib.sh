@@ -66,6 +66,26 @@ lock_option() {
     fi
 }
 
+# on_root ROOT WORDS…: Terraform on a root of infra/live. Whose lock it is that stops it, Terraform says;
+# this says what to do when nobody works any more.
+on_root() {
+    local root=$1 said status=0 id
+    shift
+    said=$(mktemp)
+    terraform -chdir="infra/live/$root" "$@" 2>&1 | tee "$said" >&2 || status=$?
+    if grep -q 'Error acquiring the state lock' "$said"; then
+        id=$(sed -nE 's/.*ID: +([0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}).*/\1/p' "$said" | head -n 1)
+        # Terraform gives up when the lock goes between its try and its look at whose it is.
+        if [ -n "$id" ]; then
+            say "if who holds the lock is gone: ci/unlock-state.sh $root $id (docs/runbooks/state-locked.md)"
+        else
+            say "the state of $root was locked a moment ago, and is not any more: try again"
+        fi
+    fi
+    rm -f "$said"
+    return "$status"
+}
+
 # topology FILTER: a value of the topology.
 topology() { jq -er "$1" "${BALLAST_TOPOLOGY:-topology.json}"; }
 

@@ -30,8 +30,8 @@ roots=$(regions_with_role standby; regions_with_role primary; echo global)
 for root in $roots; do
     say "planning $root"
     ci/terraform-init.sh "$root"
-    terraform -chdir="infra/live/$root" plan -lock-timeout=5m -out="$PWD/$PLANS/$root.tfplan" \
-        -var-file="$PWD/$profile" -var-file="$(realpath "$site")" >&2
+    on_root "$root" plan -lock-timeout=5m -out="$PWD/$PLANS/$root.tfplan" \
+        -var-file="$PWD/$profile" -var-file="$(realpath "$site")"
     terraform -chdir="infra/live/$root" show -json "$PWD/$PLANS/$root.tfplan" >"$PLANS/$root.json"
     ci/plan-guard.sh "$PLANS/$root.json" >&2
 done

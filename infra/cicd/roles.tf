@@ -186,6 +186,9 @@ resource "aws_iam_role_policy" "operate" {
       },
       { Sid = "Key", Effect = "Allow", Action = ["kms:Decrypt", "kms:GenerateDataKey"], Resource = "arn:aws:kms:*:${local.account}:key/*" },
       { Sid = "Promoted", Effect = "Allow", Action = "s3:GetObject", Resource = "arn:aws:s3:::${module.naming.bucket_prefixes.artifact}-${local.account}-*/releases/current.json" },
+      # A lock that was left, and nothing of what it locks (ci/unlock-state.sh).
+      { Sid = "Locks", Effect = "Allow", Action = ["s3:GetObject", "s3:DeleteObject"], Resource = "${local.state_arn}/*.tflock" },
+      { Sid = "States", Effect = "Allow", Action = "s3:ListBucket", Resource = local.state_arn },
       {
         Sid      = "Servers"
         Effect   = "Allow"

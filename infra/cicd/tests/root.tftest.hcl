@@ -98,6 +98,15 @@ run "an_operator_starts_servers_as_they_are" {
   }
 }
 
+run "an_operator_takes_a_lock_away" {
+  command = plan
+
+  assert {
+    condition     = [for it in jsondecode(aws_iam_role_policy.operate.policy).Statement : it.Resource if anytrue([for arn in flatten([it.Resource]) : strcontains(arn, "-state-")])] == ["arn:aws:s3:::deployment6-state-123456789012/*.tflock", "arn:aws:s3:::deployment6-state-123456789012"]
+    error_message = "of the states people see the names and the locks"
+  }
+}
+
 run "whose_secrets_are_whose" {
   command = plan
 
