@@ -146,6 +146,7 @@ resource "aws_instance" "this" {
     sha256     = var.setup.sha256
     controller = local.controller_address
     volume     = aws_ebs_volume.home.id
+    sign_in    = each.key == "controller" ? var.sign_in : null
   })
 
   metadata_options {

@@ -1,9 +1,9 @@
 # The places of what the machines prove themselves with. A person puts `{"operator-password"}` into the
-# controller's; the controller puts what each agent needs into the agent's (jenkins/agents.groovy).
+# controller's, and `{"oidc-client-secret"}` beside it with the bank's own sign-in; the controller puts what each agent needs into the agent's (jenkins/agents.groovy).
 
 locals {
   machine_secrets = {
-    controller = { name = local.names.jenkins_secret, description = "What the operator signs in to Jenkins with" }
+    controller = { name = local.names.jenkins_secret, description = "What the operator signs in to Jenkins with, and Jenkins to the bank's sign-in" }
     build      = { name = local.names.build_agent_secret, description = "What the agent that builds proves itself with" }
     deploy     = { name = local.names.deploy_agent_secret, description = "What the agent that deploys proves itself with" }
   }

@@ -33,6 +33,38 @@ variable "ami_id" {
   }
 }
 
+variable "bank_sign_in" {
+  description = "Whether people must come by the bank's own sign-in; the profile says so."
+  type        = bool
+  nullable    = false
+
+  validation {
+    condition     = !var.bank_sign_in || var.sign_in != null
+    error_message = "this profile needs the bank's own sign-in: sign_in names its OpenID Connect, which knows who is a deployer"
+  }
+}
+
+variable "sign_in" {
+  description = "The bank's OpenID Connect: the address of its description, what Jenkins is called there, and the claim that holds a person's groups, one of which is `deployers`. Null: the operator alone signs in. The client's secret is in Secrets Manager only."
+  type        = object({ well_known_url = string, client_id = string, groups_claim = string })
+  default     = null
+
+  validation {
+    condition     = var.sign_in == null || can(regex("^https://[A-Za-z0-9.-]+(:[0-9]+)?/[A-Za-z0-9._~/-]*[.]well-known/openid-configuration$", var.sign_in.well_known_url))
+    error_message = "sign_in.well_known_url is written like https://sign-in.bank.example/.well-known/openid-configuration"
+  }
+
+  validation {
+    condition     = var.sign_in == null || can(regex("^[A-Za-z0-9._~-]{1,100}$", var.sign_in.client_id))
+    error_message = "sign_in.client_id is what Jenkins is called there: letters, digits and ._~-"
+  }
+
+  validation {
+    condition     = var.sign_in == null || can(regex("^[A-Za-z0-9_]+([.][A-Za-z0-9_]+)*$", var.sign_in.groups_claim))
+    error_message = "sign_in.groups_claim is a claim like groups or realm_access.roles"
+  }
+}
+
 variable "setup" {
   description = "The archive that sets a machine up, in the home region's artifact bucket, and its SHA-256: made and published by ci/machines.sh."
   type        = object({ key = string, sha256 = string })

@@ -13,3 +13,6 @@ settings = {
 }
 
 accelerator = false
+
+# Jenkins may know its operator alone.
+bank_sign_in = false

@@ -13,3 +13,6 @@ settings = {
 }
 
 accelerator = false
+
+# People come to Jenkins by the bank's own sign-in.
+bank_sign_in = true

@@ -472,10 +472,13 @@ class Scripts(unittest.TestCase):
             environment.write_text(text + "\n")
             self.refused(self.made(), reason)
 
-    def installed(self, role):
+    BANK = {"OIDC_CLIENT_ID": "jenkins", "OIDC_GROUPS_CLAIM": "groups",
+            "OIDC_WELL_KNOWN_URL": "https://sign-in.bank.example/.well-known/openid-configuration"}
+
+    def installed(self, role, **variables):
         """Sets a machine up in a folder; gives the folder and what was called."""
-        archive = self.folder / f"archive-{role}"
-        archive.mkdir()
+        shutil.rmtree(self.folder / f"root-{role}", ignore_errors=True)
+        archive = pathlib.Path(tempfile.mkdtemp(dir=self.folder))
         subprocess.run(["tar", "-xzf", self.folder / "build/machines/machines.tar.gz", "-C", archive], check=True)
         root, noted = self.folder / f"root-{role}", self.folder / f"noted-{role}"
         device = root / "dev/disk/by-id/nvme-Amazon_Elastic_Block_Store_vol01"
@@ -489,7 +492,7 @@ class Scripts(unittest.TestCase):
         done = subprocess.run(
             [archive / "install.sh", role, "10.9.128.10", "vol-01"], text=True, capture_output=True, timeout=60,
             env={"PATH": f"{self.folder}/programs:{os.environ['PATH']}", "INSTALL_ROOT": str(root),
-                 "NOTED": str(noted)})
+                 "NOTED": str(noted), **variables})
         self.fine(done)
         return root, noted.read_text()
 
@@ -497,7 +500,7 @@ class Scripts(unittest.TestCase):
         self.site()
         self.fine(self.made())
         for role, unit in [("controller", "jenkins"), ("build", "jenkins-agent"), ("deploy", "jenkins-agent")]:
-            root, noted = self.installed(role)
+            root, noted = self.installed(role, **self.BANK)
             self.assertIn("files/amazon-ssm-agent.deb", noted)
             self.assertLess(noted.index("amazon-ssm-agent.service"), noted.index("apt-get"))
             self.assertIn(f"systemctl start --no-block {unit}.service", noted)
@@ -511,7 +514,7 @@ class Scripts(unittest.TestCase):
                 self.assertIn("mkfs.ext4", noted)
                 self.assertEqual((root / "usr/local/lib/jenkins/jenkins.war").read_text(), "this is jenkins.war")
                 known = (root / "etc/jenkins/environment").read_text()
-                wanted = re.findall(r"\$\{([A-Z_]+)\}", re.sub("#.*", "", (root / "etc/jenkins/jenkins.yaml").read_text()))
+                wanted = re.findall(r"\$\{([A-Z_]+)\}", self.casc(root))
                 wanted += re.findall(r"getenv\('(\w+)'\)", (root / "etc/jenkins/jobs.groovy").read_text())
                 self.assertGreater(len(wanted), 5)
                 for name in wanted:
@@ -526,6 +529,48 @@ class Scripts(unittest.TestCase):
             if config.exists():
                 self.assertIn(f"role_arn = arn:aws:iam::{ACCOUNT}:role/deployment6-deploy", config.read_text())
                 self.assertTrue((root / "etc/ballast/site.tfvars").exists())
+
+    @staticmethod
+    def casc(root):
+        """What Jenkins reads of its configuration, without comments."""
+        files = sorted((root / "etc/jenkins/casc").iterdir())
+        return "\n".join(re.sub("#.*", "", file.read_text()) for file in files)
+
+    def test_people_sign_in_as_the_bank_says(self):
+        self.site()
+        self.fine(self.made())
+        root, _ = self.installed("controller", **self.BANK)
+        known = (root / "etc/jenkins/environment").read_text()
+        for name, value in self.BANK.items():
+            self.assertIn(f"{name}={value}", known.splitlines())
+        casc = self.casc(root)
+        for line in ['clientSecret: "${oidc-client-secret}"', 'groupsFieldName: "${OIDC_GROUPS_CLAIM}"',
+                     'wellKnownOpenIDConfigurationUrl: "${OIDC_WELL_KNOWN_URL}"', 'userNameField: "sub"',
+                     'escapeHatchUsername: "operator"', 'escapeHatchSecret: "${operator-password}"']:
+            self.assertIn(line, casc)
+        # Nothing that is signed is believed unseen, and nobody makes an account of his own.
+        for word in ["disableSslVerification", "disableTokenVerification", "nonceDisabled", "allowsSignup"]:
+            self.assertNotIn(word, casc)
+        self.assertRegex((root / "etc/jenkins/casc/sign-in.yaml").read_text(), r"(?m)^    oic:$")
+        self.assertRegex((ROOT / "infra/cicd/jenkins/plugins.txt").read_text(), r"(?m)^oic-auth:4\.4\d\d\.")
+        # Each secret that the configuration names is a file before Jenkins starts, and nowhere else.
+        service = (root / "etc/systemd/system/jenkins.service").read_text()
+        secrets = set(re.findall(r"\$\{([a-z-]+)\}", casc))
+        self.assertEqual(secrets, {"operator-password", "oidc-client-secret"})
+        self.assertEqual(set(re.findall(r"ExecStartPre=\S+ jenkins (\S+) /run/jenkins-secrets/\1\n", service)), secrets)
+        self.assertNotIn("client-secret", known)
+        # Who approves is a group, and one that Jenkins lets in.
+        group = re.search(r"submitter: '(\w+)'", (ROOT / "Jenkinsfile").read_text())[1]
+        self.assertRegex(casc, rf'- group:\s+name: "{group}"\s+permissions: \["Overall/Read", "Job/Read"')
+        self.assertNotRegex(casc, rf'escapeHatchGroup|- user:\s+name: "{group}"')
+
+    def test_without_it_the_operator_signs_in_alone(self):
+        self.site()
+        self.fine(self.made())
+        root, _ = self.installed("controller")
+        self.assertRegex((root / "etc/jenkins/casc/sign-in.yaml").read_text(), r"(?m)^    local:$")
+        self.assertEqual(set(re.findall(r"\$\{([a-z-]+)\}", self.casc(root))), {"operator-password"})
+        self.assertNotIn("oidc", (root / "etc/systemd/system/jenkins.service").read_text())
 
     def test_a_machine_waits_for_its_secret(self):
         target = self.folder / "secret"

@@ -5,6 +5,8 @@
 #
 # usage: install.sh controller|build|deploy CONTROLLER_ADDRESS VOLUME_ID
 #   INSTALL_ROOT  a folder instead of the system, for tests
+#   OIDC_WELL_KNOWN_URL, OIDC_CLIENT_ID, OIDC_GROUPS_CLAIM  the bank's own sign-in, for the controller;
+#                 without them Jenkins knows its operator alone
 set -euo pipefail
 umask 022
 here=$(cd "$(dirname "$0")" && pwd)
@@ -54,10 +56,17 @@ install_controller() {
     packages openjdk-17-jre-headless git fontconfig
     mount_home
     put files/jenkins.war /usr/local/lib/jenkins/jenkins.war
-    put jenkins/jenkins.yaml /etc/jenkins/jenkins.yaml
+    put jenkins/jenkins.yaml /etc/jenkins/casc/jenkins.yaml
     put jenkins/jobs.groovy /etc/jenkins/jobs.groovy
     put jenkins/agents.groovy "$home/init.groovy.d/agents.groovy"
     { cat "$here/machine.env"; echo "JENKINS_URL=http://$controller:8080/"; } >"$root/etc/jenkins/environment"
+    secrets=operator-password sign_in=local
+    if [ -n "${OIDC_CLIENT_ID:-}" ]; then
+        secrets="$secrets oidc-client-secret" sign_in=bank
+        printf '%s=%s\n' OIDC_CLIENT_ID "$OIDC_CLIENT_ID" OIDC_WELL_KNOWN_URL "$OIDC_WELL_KNOWN_URL" \
+            OIDC_GROUPS_CLAIM "$OIDC_GROUPS_CLAIM" >>"$root/etc/jenkins/environment"
+    fi
+    put "jenkins/sign-in-$sign_in.yaml" /etc/jenkins/casc/sign-in.yaml
     # Exactly the plugins of plugins.txt and what they need; none of the start before.
     rm -rf "$root$home/plugins"
     java -jar "$here/files/jenkins-plugin-manager.jar" --war "$here/files/jenkins.war" \
@@ -76,8 +85,8 @@ User=jenkins
 RuntimeDirectory=jenkins-secrets
 RuntimeDirectoryMode=0700
 EnvironmentFile=/etc/jenkins/environment
-Environment=JENKINS_HOME=$home CASC_JENKINS_CONFIG=/etc/jenkins/jenkins.yaml SECRETS=/run/jenkins-secrets
-ExecStartPre=/usr/local/sbin/jenkins-secret jenkins operator-password /run/jenkins-secrets/operator-password
+Environment=JENKINS_HOME=$home CASC_JENKINS_CONFIG=/etc/jenkins/casc SECRETS=/run/jenkins-secrets
+$(for secret in $secrets; do echo "ExecStartPre=/usr/local/sbin/jenkins-secret jenkins $secret /run/jenkins-secrets/$secret"; done)
 ExecStart=/usr/bin/java -Djenkins.install.runSetupWizard=false -jar /usr/local/lib/jenkins/jenkins.war --httpPort=8080
 TimeoutStartSec=infinity
 Restart=always

@@ -4,6 +4,9 @@ mock_provider "aws" {
 }
 
 variables {
+  bank_sign_in = true
+  sign_in      = { well_known_url = "https://sign-in.bank.example/realms/bank/.well-known/openid-configuration", client_id = "jenkins", groups_claim = "groups" }
+
   ami_id = "ami-0123456789abcdef0"
   setup  = { key = "jenkins.tar.gz", sha256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855" }
 }
@@ -31,6 +34,66 @@ run "machines_without_a_way_in" {
     condition     = aws_vpc_security_group_ingress_rule.agents.from_port == 8080 && aws_vpc_security_group_ingress_rule.agents.cidr_ipv4 == null
     error_message = "only the machines themselves talk to the controller"
   }
+}
+
+run "the_controller_knows_the_banks_sign_in" {
+  command = plan
+
+  override_resource {
+    target          = aws_ebs_volume.home
+    override_during = plan
+    values          = { id = "vol-0123456789abcdef0" }
+  }
+
+  assert {
+    condition     = strcontains(aws_instance.this["controller"].user_data, "OIDC_WELL_KNOWN_URL=\"https://sign-in.bank.example/realms/bank/.well-known/openid-configuration\" OIDC_CLIENT_ID=\"jenkins\" OIDC_GROUPS_CLAIM=\"groups\"\n")
+    error_message = "where people sign in, and which claim holds their groups"
+  }
+
+  assert {
+    condition     = !strcontains(aws_instance.this["build"].user_data, "OIDC") && !strcontains(aws_instance.this["deploy"].user_data, "OIDC")
+    error_message = "nobody signs in to an agent"
+  }
+}
+
+run "an_operator_alone_is_not_for_production" {
+  command = plan
+
+  variables {
+    sign_in = null
+  }
+
+  expect_failures = [var.bank_sign_in]
+}
+
+run "an_operator_alone_to_try_it" {
+  command = plan
+
+  variables {
+    bank_sign_in = false
+    sign_in      = null
+  }
+
+  override_resource {
+    target          = aws_ebs_volume.home
+    override_during = plan
+    values          = { id = "vol-0123456789abcdef0" }
+  }
+
+  assert {
+    condition     = !strcontains(aws_instance.this["controller"].user_data, "OIDC")
+    error_message = "nothing of a sign-in that there is not"
+  }
+}
+
+run "a_sign_in_that_can_be_listened_to" {
+  command = plan
+
+  variables {
+    sign_in = { well_known_url = "http://sign-in.bank.example/.well-known/openid-configuration", client_id = "jenkins", groups_claim = "groups" }
+  }
+
+  expect_failures = [var.sign_in]
 }
 
 run "who_may_do_what" {
