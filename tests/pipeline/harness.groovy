@@ -509,7 +509,7 @@ File source(File repository, File scratch, String name) {
     ['build.sh', 'test.sh', 'infra-check.sh', 'smoke.sh', 'expand-only.sh'].each {
         Shell.run(['cp', "$folder/stubs/script", "$folder/ci/$it"], scratch, [:])
     }
-    new File(folder, 'topology.json').text = new File(repository, 'topology.json').text
+    new File(folder, 'topology.json').text = new File(repository, 'infra/tests/topology.json').text
         .replaceAll(/"bake_seconds": \d+/, '"bake_seconds": 0')
     ['west', 'east', 'global'].each { new File(folder, "infra/live/$it").mkdirs() }
     new File(folder, 'infra/profiles').mkdirs()

@@ -17,7 +17,8 @@ class Scripts(unittest.TestCase):
         self.folder = pathlib.Path(tempfile.mkdtemp())
         self.addCleanup(shutil.rmtree, self.folder)
         shutil.copytree(ROOT / "ci", self.folder / "ci")
-        shutil.copy(ROOT / "topology.json", self.folder)
+        # Not the bank's own, whose roles are swapped when its database has failed over.
+        shutil.copy(ROOT / "infra/tests/topology.json", self.folder)
         programs = self.folder / "programs"
         programs.mkdir()
         (programs / "aws").symlink_to(ROOT / "tests/pipeline/fake_aws.py")
@@ -269,6 +270,15 @@ class Scripts(unittest.TestCase):
                          {"east": "standby", "west": "primary"})
         # The databases are then what the topology says, and a replica is made where the old one was.
         self.fine(self.run_script("ci/database-guard.sh"))
+        # And in the bank's own file, whoever is primary there now.
+        shutil.copy(ROOT / "topology.json", file)
+        roles = {it["role"]: it for it in json.loads(file.read_text())["regions"]}
+        old, new = roles["primary"], roles["standby"]
+        self.standing("none", "alone")
+        for row, region in zip(self.answers[-2:], [old, new]):
+            row[0] = f"describe-db-instances {region['aws_region']}"
+        self.fine(self.run_script("ci/swap-roles.sh", old["key"], new["key"]))
+        self.standing("none", "alone")
         file.write_text(json.dumps(json.loads(before)))
         self.refused(self.run_script("ci/swap-roles.sh", "east", "west"), "swap the two words by hand")
 

@@ -32,6 +32,9 @@ use terraform::Terraform;
 
 const ROOTS: [&str; 5] = ["bootstrap", "cicd", "live/east", "live/west", "live/global"];
 
+/// The topology of tests; the bank's own may have its roles swapped.
+const TEST_TOPOLOGY: &str = "infra/tests/topology.json";
+
 /// How many misspellings are tried in a run.
 const MISSPELLINGS: usize = 20;
 

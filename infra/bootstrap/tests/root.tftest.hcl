@@ -4,7 +4,8 @@ mock_provider "aws" {
 }
 
 variables {
-  domain = "bank.example.com"
+  domain        = "bank.example.com"
+  topology_file = "../tests/topology.json"
 }
 
 run "what_must_be_there_first" {

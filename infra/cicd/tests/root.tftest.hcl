@@ -4,8 +4,9 @@ mock_provider "aws" {
 }
 
 variables {
-  bank_sign_in = true
-  sign_in      = { well_known_url = "https://sign-in.bank.example/realms/bank/.well-known/openid-configuration", client_id = "jenkins", groups_claim = "groups" }
+  topology_file = "../tests/topology.json"
+  bank_sign_in  = true
+  sign_in       = { well_known_url = "https://sign-in.bank.example/realms/bank/.well-known/openid-configuration", client_id = "jenkins", groups_claim = "groups" }
 
   ami_id = "ami-0123456789abcdef0"
   setup  = { key = "jenkins.tar.gz", sha256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855" }

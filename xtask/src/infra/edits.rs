@@ -2,7 +2,8 @@
 //! turn them red, and random misspellings, each of which Terraform has to refuse.
 //!
 //! Guarantees: every edit of `tests/data/infra_edits.json` is made to a copy, and changes it; what
-//! is expected is the sentence of one rule and not just any failure.
+//! is expected is the sentence of one rule and not just any failure. The copies have the topology
+//! of the tests, whose roles stay when those of the bank are swapped after a failover.
 //!
 //! Deliberately not here: edits of the pipeline's own files.
 
@@ -47,6 +48,8 @@ pub(crate) fn try_edits(terraform: &Terraform, root: &Path, word: &str) -> anyho
 
 fn try_edit(terraform: &Terraform, root: &Path, edit: &Edit) -> anyhow::Result<()> {
     let copy = terraform.copy(root)?;
+    let topology = copy.path().join("topology.json");
+    std::fs::copy(copy.path().join(super::TEST_TOPOLOGY), topology)?;
     if edit.replaced.is_some() {
         let planned = terraform.first_plan(copy.path(), &edit.root, "production")?;
         let applied = planned.and(terraform.apply(copy.path(), &edit.root)?);

@@ -17,7 +17,7 @@ use super::parallel::in_parallel;
 pub(crate) fn check_table(terraform: &Terraform, root: &Path) -> anyhow::Result<Vec<String>> {
     let table: Value = read(&root.join("tests/data/topology_rules.json"))?;
     let rows = table.as_array().context("the table is a list")?;
-    let base = without_schema(read(&root.join("topology.json"))?);
+    let base = without_schema(read(&root.join(super::TEST_TOPOLOGY))?);
     let mut documents = Map::from_iter([("sound".to_owned(), base.clone())]);
     for (index, row) in rows.iter().enumerate() {
         documents.insert(index.to_string(), edited(&base, row)?);

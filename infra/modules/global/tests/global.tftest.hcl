@@ -2,7 +2,7 @@ mock_provider "aws" {}
 
 variables {
   alarm_receivers = ["on-call@bank.example"]
-  topology_file   = "../../../topology.json"
+  topology_file   = "../../tests/topology.json"
   domain          = "bank.example.com"
   zone_name       = "example.com"
 }

@@ -6,7 +6,7 @@ variables {
   ssm_agent       = { key = "agents/1/agent.deb", sha256 = "f3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855" }
   alarm_receivers = ["on-call@bank.example"]
   key             = "east"
-  topology_file   = "../../../topology.json"
+  topology_file   = "../../tests/topology.json"
   domain          = "bank.example.com"
   ami_id          = "ami-0123456789abcdef0"
   artifact        = { key = "releases/1/ballast.deb", sha256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855" }

@@ -6,7 +6,7 @@ run "the_one_in_the_tree" {
   command = plan
 
   assert {
-    condition     = output.home.key == "east" && sum(output.servers["west"][*].max) == output.regions["west"].servers_max
+    condition     = output.home.role == "primary" && sum(output.servers["west"][*].max) == output.regions["west"].servers_max
     error_message = "home and servers"
   }
 
