@@ -28,9 +28,17 @@ checked_files() {
         || fail "a file of $1 is not the one whose checksum was written down"
 }
 
+# home_region SITE: where the account was set up, which need not be where the primary is now.
+home_region() {
+    local home
+    home=$(sed -nE 's/^home *= *"([a-z0-9]+)".*/\1/p' "$1/site.tfvars")
+    [ -n "$home" ] || fail "$1/site.tfvars has no home"
+    aws_region "$home"
+}
+
 # machine_env SITE: what the machines know of the site; the rest follows from the topology.
 machine_env() {
-    local account primary domain name
+    local account region domain name
     account=$(sed -n 's/^ACCOUNT=//p' "$1/site.env")
     [[ "$account" =~ ^[0-9]{12}$ ]] || fail "ACCOUNT in $1/site.env is no number of an account"
     for name in BALLAST_STAGING_ACCOUNT REPOSITORY_URL; do
@@ -41,10 +49,10 @@ machine_env() {
     fi
     domain=$(sed -nE 's/^domain *= *"([a-z0-9.-]+)".*/\1/p' "$1/site.tfvars")
     [ -n "$domain" ] || fail "$1/site.tfvars has no domain"
-    primary=$(aws_region "$(regions_with_role primary)")
+    region=$(home_region "$1")
     sort "$1/site.env"
-    printf '%s=%s\n' PROJECT "$(project)" AWS_REGION "$primary" \
-        BALLAST_STATE_BUCKET "$(state_bucket "$account")" BALLAST_STATE_REGION "$primary" \
+    printf '%s=%s\n' PROJECT "$(project)" AWS_REGION "$region" \
+        BALLAST_STATE_BUCKET "$(state_bucket "$account")" BALLAST_STATE_REGION "$region" \
         BALLAST_URL "https://$domain"
 }
 
@@ -61,6 +69,7 @@ case "${1:-}" in
         cp -R "$2/files" "$2/site.tfvars" "$folder"
         machine_env "$2" >"$folder/machine.env"
         mkdir -p "$MACHINES"
+        home_region "$2" >"$MACHINES/region"
         chmod -R u=rwX,go=rX "$folder"
         tar --sort=name --owner=0 --group=0 --numeric-owner --format=gnu \
             --mtime="@${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)}" \
@@ -74,7 +83,7 @@ case "${1:-}" in
         (cd "$MACHINES" && sha256sum --quiet --check --strict SHA256SUMS) >&2 \
             || fail "there is no archive, or it differs from its checksum; run $0 make"
         read -r sum _ <"$MACHINES/SHA256SUMS"
-        region=$(aws_region "$(regions_with_role primary)")
+        region=$(cat "$MACHINES/region")
         put_once "$region" "$(artifact_bucket "$(account)" "$region")" "machines/$sum/machines.tar.gz" \
             "$MACHINES/machines.tar.gz"
         printf 'setup = { key = "machines/%s/machines.tar.gz", sha256 = "%s" }\n' "$sum" "$sum"

@@ -123,7 +123,7 @@ resource "aws_secretsmanager_secret" "smoke" {
   recovery_window_in_days = 30
 
   dynamic "replica" {
-    for_each = local.standbys
+    for_each = local.others
 
     content {
       region     = replica.value.aws_region

@@ -15,7 +15,7 @@ module "naming" {
 # No default provider: a resource that names none has no region, and the checks refuse it.
 provider "aws" {
   alias  = "home"
-  region = module.topology.home.aws_region
+  region = module.topology.regions[var.home].aws_region
 
   default_tags {
     tags = { Project = module.topology.topology.project, Region = "global" }
@@ -27,11 +27,11 @@ data "aws_caller_identity" "this" {
 }
 
 locals {
-  home     = module.topology.home
-  regions  = module.topology.regions
-  standbys = { for key, region in local.regions : key => region if region.role == "standby" }
-  names    = module.naming.names
-  account  = data.aws_caller_identity.this.account_id
+  home    = module.topology.regions[var.home]
+  regions = module.topology.regions
+  others  = { for key, region in local.regions : key => region if key != var.home }
+  names   = module.naming.names
+  account = data.aws_caller_identity.this.account_id
 
   buckets = merge(
     { state = { region = local.home.aws_region, name = "${module.naming.bucket_prefixes.state}-${local.account}" } },

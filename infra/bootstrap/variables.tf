@@ -10,6 +10,17 @@ variable "topology_file" {
   }
 }
 
+variable "home" {
+  description = "The region, by its key, in which the account was set up: the states, the key and what was made of it stay there when another becomes the primary."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = contains(jsondecode(file(var.topology_file)).regions[*].key, var.home)
+    error_message = "home is a region of the topology, the primary of the first day"
+  }
+}
+
 variable "domain" {
   description = "The bank's name in DNS."
   type        = string

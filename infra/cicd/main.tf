@@ -17,7 +17,7 @@ module "naming" {
 # No default provider: a resource that names none has no region, and the checks refuse it.
 provider "aws" {
   alias  = "home"
-  region = module.topology.home.aws_region
+  region = module.topology.regions[var.home].aws_region
 
   default_tags {
     tags = { Project = module.topology.topology.project, Region = "cicd" }
@@ -35,7 +35,7 @@ data "aws_kms_alias" "data" {
 
 locals {
   names      = module.naming.names
-  home       = module.topology.home
+  home       = module.topology.regions[var.home]
   account    = data.aws_caller_identity.this.account_id
   key_arn    = data.aws_kms_alias.data.target_key_arn
   tiers      = [for index in range(4) : cidrsubnet(var.cidr, 2, index)]

@@ -1,5 +1,6 @@
 # Values for plans that are checked and never applied to an account.
 
+home            = "east"
 domain          = "bank.example.com"
 zone_name       = "example.com"
 alarm_receivers = ["on-call@bank.example"]

@@ -434,7 +434,7 @@ class Scripts(unittest.TestCase):
         for name in names:
             (files / name).write_text(f"this is {name}")
         self.sums()
-        (self.folder / "site/site.tfvars").write_text('domain    = "bank.example.com"\n')
+        (self.folder / "site/site.tfvars").write_text('home   = "east"\ndomain = "bank.example.com"\n')
         (self.folder / "site/site.env").write_text(
             f"ACCOUNT={ACCOUNT}\nREPOSITORY_URL=https://git.example/bank\nBALLAST_STAGING_ACCOUNT={'2' * 12}\n")
         return files
@@ -484,6 +484,19 @@ class Scripts(unittest.TestCase):
 
     BANK = {"OIDC_CLIENT_ID": "jenkins", "OIDC_GROUPS_CLAIM": "groups",
             "OIDC_WELL_KNOWN_URL": "https://sign-in.bank.example/.well-known/openid-configuration"}
+
+    def test_the_machines_stay_when_another_region_becomes_the_primary(self):
+        self.site()
+        text = (self.folder / "topology.json").read_text()
+        for one, other in [("primary", "x"), ("standby", "primary"), ("x", "standby")]:
+            text = text.replace(f'"role": "{one}"', f'"role": "{other}"')
+        (self.folder / "topology.json").write_text(text)
+        self.fine(self.made())
+        root, _ = self.installed("deploy")
+        for line in ["AWS_REGION=us-east-1", "BALLAST_STATE_REGION=us-east-1"]:
+            self.assertIn(line, (root / "etc/ballast/machine.env").read_text().splitlines())
+        (self.folder / "site/site.tfvars").write_text('domain = "bank.example.com"\n')
+        self.refused(self.made(), "has no home")
 
     def installed(self, role, **variables):
         """Sets a machine up in a folder; gives the folder and what was called."""

@@ -4,6 +4,7 @@ mock_provider "aws" {
 }
 
 variables {
+  home          = "east"
   domain        = "bank.example.com"
   topology_file = "../tests/topology.json"
 }
@@ -63,6 +64,34 @@ run "the_key_is_where_alarms_of_the_way_in_are" {
     condition     = [for it in aws_secretsmanager_secret.application : it.region] == ["eu-central-1", "us-west-2"] && [for it in aws_secretsmanager_secret.smoke.replica : it.region] == ["us-west-2"]
     error_message = "secrets are where servers are"
   }
+}
+
+run "another_primary_moves_nothing" {
+  command = plan
+
+  variables {
+    home = "west"
+  }
+
+  assert {
+    condition     = aws_s3_bucket.this["state"].region == "us-west-2" && aws_kms_key.data.region == "us-west-2" && keys(aws_kms_replica_key.data) == ["east"]
+    error_message = "states and key are where the account was set up, whoever is the primary"
+  }
+
+  assert {
+    condition     = aws_secretsmanager_secret.smoke.region == "us-west-2" && [for it in aws_secretsmanager_secret.smoke.replica : it.region] == ["us-east-1"] && output.state_region == "us-west-2"
+    error_message = "and so is the smoke test's secret, with a copy elsewhere"
+  }
+}
+
+run "a_home_that_is_nowhere" {
+  command = plan
+
+  variables {
+    home = "north"
+  }
+
+  expect_failures = [var.home]
 }
 
 run "what_made_roles_can_never_do" {

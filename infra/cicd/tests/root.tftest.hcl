@@ -5,6 +5,7 @@ mock_provider "aws" {
 
 variables {
   topology_file = "../tests/topology.json"
+  home          = "east"
   bank_sign_in  = true
   sign_in       = { well_known_url = "https://sign-in.bank.example/realms/bank/.well-known/openid-configuration", client_id = "jenkins", groups_claim = "groups" }
 
