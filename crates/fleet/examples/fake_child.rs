@@ -17,12 +17,15 @@ use anyhow::Context;
 use fleet::data_folder::DataFolder;
 use fleet::plan::{Plan, PlanOptions, Ports};
 use fleet::supervisor::{Claim, Deployment};
-use fleet::topology::{BUILT_IN, Topology};
+use fleet::topology::Topology;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, UnixListener, UnixStream};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
+
+/// That of the tests.
+const TOPOLOGY: &str = include_str!("../../../infra/tests/topology.json");
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
@@ -193,7 +196,7 @@ async fn supervise(data: &str, ports: &str) -> anyhow::Result<()> {
         ports: Ports::These(ports),
         tls: None,
     };
-    let plan = Plan::try_new(&Topology::parse(BUILT_IN, "built-in")?, &options)?;
+    let plan = Plan::try_new(&Topology::parse(TOPOLOGY, "fixed")?, &options)?;
     let claim = Claim::take(&plan).await?;
     let (events, _unread) = tokio::sync::mpsc::channel(fleet::supervisor::EVENTS_MAX);
     let deployment = Deployment::start(claim, plan, events).await?;

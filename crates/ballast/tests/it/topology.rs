@@ -2,14 +2,16 @@
 
 use std::path::{Path, PathBuf};
 
-use fleet::topology::BUILT_IN;
 use serde_json::{Value, json};
 
 use crate::deployment::{ballast, text};
 
-/// The built-in topology with one field changed, as a file.
+/// The built-in topology as tests name its parts; the roles of that one may be swapped one day.
+const TOPOLOGY: &str = include_str!("../../../../infra/tests/topology.json");
+
+/// [`TOPOLOGY`] with one field changed, as a file.
 fn edited(folder: &Path, pointer: &str, value: Value) -> PathBuf {
-    let mut topology: Value = serde_json::from_str(BUILT_IN).unwrap();
+    let mut topology: Value = serde_json::from_str(TOPOLOGY).unwrap();
     *topology.pointer_mut(pointer).unwrap_or_else(|| panic!("no {pointer}")) = value;
     let file = folder.join("topology.json");
     std::fs::write(&file, topology.to_string()).unwrap();
@@ -28,8 +30,8 @@ fn refused(pointer: &str, value: Value, field: &str, words: &str) {
 
 #[test]
 fn check_names_the_field_and_the_rule() {
-    let built_in: Value = serde_json::from_str(BUILT_IN).unwrap();
-    let east = built_in.pointer("/regions/0").unwrap().clone();
+    let topology: Value = serde_json::from_str(TOPOLOGY).unwrap();
+    let east = topology.pointer("/regions/0").unwrap().clone();
     let overlapping = east["cidr"].clone();
     refused("/regions/1/cidr", overlapping, "regions[1].cidr", "overlaps the network");
     refused("/regions/1/role", json!("primary"), "regions", "primary");

@@ -9,12 +9,15 @@ use fleet::data_folder::DataFolder;
 use fleet::plan::{Plan, PlanOptions, PlannedProcess, Ports};
 use fleet::process::Process;
 use fleet::supervisor::{Claim, Deployment, EVENTS_MAX, Event, EventKind, ports};
-use fleet::topology::{BUILT_IN, Topology};
+use fleet::topology::Topology;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tempfile::TempDir;
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
+
+/// The built-in topology as tests name its parts; the roles of that one may be swapped one day.
+pub(crate) const TOPOLOGY: &str = include_str!("../../../../infra/tests/topology.json");
 
 /// No condition of these tests takes longer on a busy machine.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
@@ -34,7 +37,7 @@ impl Site {
     }
 
     pub(crate) fn at(folder: TempDir, data: &Path) -> Self {
-        let topology = Topology::parse(BUILT_IN, "built-in").unwrap();
+        let topology = Topology::parse(TOPOLOGY, "fixed").unwrap();
         let ports = ports::find_free(topology.local_process_count()).unwrap();
         let options = PlanOptions {
             data_folder: DataFolder::at(data).unwrap(),

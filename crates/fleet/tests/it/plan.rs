@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use fleet::data_folder::DataFolder;
 use fleet::plan::{Plan, PlanError, PlanOptions, Ports};
-use fleet::topology::{BUILT_IN, Topology};
+use fleet::topology::Topology;
 use serde_json::{Value, json};
+
+use crate::harness::TOPOLOGY;
 
 fn plan(ports: Ports) -> Result<Plan, PlanError> {
     let options = PlanOptions {
@@ -16,7 +18,7 @@ fn plan(ports: Ports) -> Result<Plan, PlanError> {
         ports,
         tls: None,
     };
-    Plan::try_new(&Topology::parse(BUILT_IN, "built-in").unwrap(), &options)
+    Plan::try_new(&Topology::parse(TOPOLOGY, "fixed").unwrap(), &options)
 }
 
 fn config(plan: &Plan, name: &str) -> Value {

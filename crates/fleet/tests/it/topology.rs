@@ -4,10 +4,12 @@ use fleet::topology::{BUILT_IN, Cidr, Topology, TopologyError, diagram};
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::harness::TOPOLOGY;
+
 /// One broken value a case; Terraform's rules are tried with the same file.
 const CASES: &str = include_str!("../../../../tests/data/topology_rules.json");
 
-/// The built-in topology with `value` at `pointer` breaks one rule: `problem`.
+/// A topology with `value` at `pointer` breaks one rule: `problem`.
 #[derive(Deserialize)]
 struct Case {
     pointer: String,
@@ -15,9 +17,9 @@ struct Case {
     problem: String,
 }
 
-/// The built-in topology with the value at a JSON pointer (RFC 6901) replaced.
+/// A topology with the value at a JSON pointer (RFC 6901) replaced.
 fn edited(pointer: &str, value: &str) -> String {
-    let mut json: Value = serde_json::from_str(BUILT_IN).unwrap();
+    let mut json: Value = serde_json::from_str(TOPOLOGY).unwrap();
     *json.pointer_mut(pointer).unwrap() = serde_json::from_str(value).unwrap();
     json.to_string()
 }

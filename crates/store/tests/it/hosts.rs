@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
+use std::time::{Duration, Instant};
 
 use ledger::Request;
 use ledger::operation::Description;
@@ -106,6 +107,28 @@ async fn a_commit_that_stopped_waiting_for_its_copies_is_told_when_they_have_it(
     configure(&db, "synchronous_standby_names", "").await;
     probe.await.unwrap();
     deposit.await;
+    assert_eq!(bank.balance(account).await, 105);
+    assert!(bank.audit().is_sound());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_that_takes_too_long_is_asked_after_elsewhere_and_not_cancelled() {
+    let bank = Bank::postgres().await;
+    let account = bank.account(1, 100).await;
+    let db = connect(&bank.url.to_string()).await.unwrap();
+    let probe = no_copy_confirms(&bank, &db).await;
+    let known = who_waits_for_copies(&db).await;
+    let began = Instant::now();
+    let request = Request::deposit(account, usd(5), Description::default());
+    let mut deposit = pin!(bank.post("d", request));
+    tokio::select! {
+        _ = &mut deposit => panic!("it was told although no copy has it"),
+        _ = others_wait_for_copies(&db, &known, 2) => {}
+    }
+    assert!(began.elapsed() >= Duration::from_secs(5), "{:?}", began.elapsed());
+    configure(&db, "synchronous_standby_names", "").await;
+    probe.await.unwrap();
+    assert!(deposit.await.replayed);
     assert_eq!(bank.balance(account).await, 105);
     assert!(bank.audit().is_sound());
 }
