@@ -115,6 +115,7 @@ secret_name() { printf '%s/%s' "$(topology .project)" "$1"; }
 database_of() { printf '%s-database-%s' "$(topology .project)" "$1"; }
 restore_test() { printf '%s-restore-test-%s' "$(topology .project)" "$1"; }
 fence_group() { printf 'databaseFenceSG'; }
+controller_name() { printf 'jenkins-controller'; }
 balancer_of() { printf 'ALB-%s' "$1"; }
 alarm_topic() { printf '%s-alarms-%s' "$(topology .project)" "$1"; }
 alarm_prefix() { printf '%s-' "$(topology .project)"; }

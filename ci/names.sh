@@ -21,6 +21,7 @@ while read -r secret; do
 done < <(words secret_name)
 echo "alarms $(alarm_prefix)"
 echo "fence $(fence_group)"
+echo "machine $(controller_name)"
 echo "bucket $(state_bucket "$1")"
 while read -r region; do
     echo "bucket $(artifact_bucket "$1" "$(aws_region "$region")")"

@@ -9,6 +9,6 @@ output "operate_role" {
 }
 
 output "controller" {
-  description = "The controller: `aws ssm start-session --target …`."
+  description = "The controller, to which ci/open-jenkins.sh leads."
   value       = aws_instance.this["controller"].id
 }

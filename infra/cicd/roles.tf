@@ -148,7 +148,7 @@ resource "aws_iam_role_policy" "operate" {
         Sid    = "Look"
         Effect = "Allow"
         Action = [
-          "autoscaling:Describe*", "cloudwatch:DescribeAlarms", "ec2:DescribeSecurityGroupRules",
+          "autoscaling:Describe*", "cloudwatch:DescribeAlarms", "ec2:DescribeInstances", "ec2:DescribeSecurityGroupRules",
           "ec2:DescribeSecurityGroups", "elasticloadbalancing:Describe*", "rds:Describe*", "ssm:GetCommandInvocation", "ssm:ListCommandInvocations",
         ]
         Resource = "*"
@@ -199,6 +199,19 @@ resource "aws_iam_role_policy" "operate" {
         }
       },
       { Sid = "Commands", Effect = "Allow", Action = "ssm:SendCommand", Resource = "arn:aws:ssm:*::document/AWS-RunShellScript" },
+      # The way to Jenkins (ci/open-jenkins.sh): a port and no shell, to the controller and no other.
+      {
+        Sid      = "Controller"
+        Effect   = "Allow"
+        Action   = "ssm:StartSession"
+        Resource = "${local.ec2_arn}:instance/*"
+        Condition = {
+          StringEquals = { "ssm:resourceTag/Name" = local.names.controller }
+          Bool         = { "ssm:SessionDocumentAccessCheck" = "true" }
+        }
+      },
+      { Sid = "Port", Effect = "Allow", Action = "ssm:StartSession", Resource = "arn:aws:ssm:*::document/AWS-StartPortForwardingSession" },
+      { Sid = "OwnSessions", Effect = "Allow", Action = ["ssm:ResumeSession", "ssm:TerminateSession"], Resource = "arn:aws:ssm:*:${local.account}:session/$${aws:userid}-*" },
     ])
   })
 }

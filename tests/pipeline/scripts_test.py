@@ -357,6 +357,22 @@ class Scripts(unittest.TestCase):
         self.answers[1][1] = ["None"]
         self.refused(self.run_script("ci/on-server.sh", "west", "x"), "no server of west")
 
+    def test_the_way_to_jenkins_is_a_port_of_this_machine(self):
+        self.program("session-manager-plugin", "")
+        home = {"BALLAST_STATE_REGION": "us-east-1"}
+        self.answers = [["ec2 describe-instances jenkins-controller", ["i-7"]],
+                        ["ssm start-session i-7", [""]]]
+        self.fine(self.run_script("ci/open-jenkins.sh", "9090", **home))
+        words = self.calls()[-1]["words"]
+        self.assertEqual(words[words.index("--region") + 1], "us-east-1")
+        self.assertEqual(words[words.index("--document-name") + 1],
+                         "AWS-StartPortForwardingSession")
+        self.assertIn("portNumber=8080,localPortNumber=9090", words)
+        self.refused(self.run_script("ci/open-jenkins.sh", "many", **home), "one port")
+        self.answers[0][1] = ["None"]
+        self.refused(self.run_script("ci/open-jenkins.sh", **home), "no controller runs")
+        self.assertEqual(self.called(), ["ssm start-session"])
+
     def test_a_rollback_goes_to_the_promoted_version_by_number(self):
         promoted = {"templates": {f"applicationServer0{zone}-east": "6" for zone in (1, 2)}}
         self.program("aws-object", "")

@@ -163,6 +163,25 @@ run "an_operator_starts_servers_as_they_are" {
   }
 }
 
+run "an_operator_reaches_jenkins_and_no_shell" {
+  command = plan
+
+  assert {
+    condition     = { for it in jsondecode(aws_iam_role_policy.operate.policy).Statement : it.Sid => it.Resource if it.Action == "ssm:StartSession" } == { Controller = "arn:aws:ec2:*:123456789012:instance/*", Port = "arn:aws:ssm:*::document/AWS-StartPortForwardingSession" }
+    error_message = "sessions are the forwarding of a port"
+  }
+
+  assert {
+    condition     = [for it in jsondecode(aws_iam_role_policy.operate.policy).Statement : it.Condition if it.Sid == "Controller"] == [{ StringEquals = { "ssm:resourceTag/Name" = aws_instance.this["controller"].tags.Name }, Bool = { "ssm:SessionDocumentAccessCheck" = "true" } }]
+    error_message = "they lead to the controller, and the document is looked at"
+  }
+
+  assert {
+    condition     = [for it in jsondecode(aws_iam_role_policy.operate.policy).Statement : it.Resource if it.Sid == "OwnSessions"] == ["arn:aws:ssm:*:123456789012:session/$${aws:userid}-*"]
+    error_message = "who began a session ends it"
+  }
+}
+
 run "an_operator_takes_a_lock_away" {
   command = plan
 

@@ -21,6 +21,7 @@ const KINDS: &[(&str, &str, &str)] = &[
     ("database", "aws_db_instance", "identifier"),
     ("fence", "aws_security_group", "name"),
     ("group", "aws_autoscaling_group", "name"),
+    ("machine", "aws_instance", "tags/Name"),
     ("role", "aws_iam_role", "name"),
     ("secret", "aws_secretsmanager_secret", "name"),
     ("template", "aws_launch_template", "name"),
