@@ -54,21 +54,35 @@ async fn who_waits_for_copies(db: &Client) -> BTreeSet<i32> {
     db.query(waiting, &[]).await.unwrap().iter().map(|row| row.get(0)).collect()
 }
 
-/// No standby confirms anything from here on. Gives a commit that waits for one: that it does says
-/// that every other will, which is some moments after the server took the setting.
-async fn no_copy_confirms(bank: &Bank, db: &Client) -> tokio::task::JoinHandle<()> {
-    configure(db, "synchronous_standby_names", "nobody").await;
-    loop {
-        let other = connect(&bank.url.to_string()).await.unwrap();
-        let commit = tokio::spawn(async move {
-            let sql = "select pg_logical_emit_message(true, 'test', '')";
-            other.batch_execute(sql).await.unwrap();
-        });
-        while !commit.is_finished() {
-            if !who_waits_for_copies(db).await.is_empty() {
-                return commit;
+/// A time in which no standby confirms anything, told by a commit that waits for one: that it does
+/// says that every other will, which is some moments after the server took the setting.
+struct Unconfirmed {
+    commit: tokio::task::JoinHandle<()>,
+    /// Who waits that is not of the bank.
+    known: BTreeSet<i32>,
+}
+
+impl Unconfirmed {
+    async fn begin(bank: &Bank, db: &Client) -> Self {
+        configure(db, "synchronous_standby_names", "nobody").await;
+        loop {
+            let other = connect(&bank.url.to_string()).await.unwrap();
+            let commit = tokio::spawn(async move {
+                let sql = "select pg_logical_emit_message(true, 'test', '')";
+                other.batch_execute(sql).await.unwrap();
+            });
+            while !commit.is_finished() {
+                let known = who_waits_for_copies(db).await;
+                if !known.is_empty() {
+                    return Self { commit, known };
+                }
             }
         }
+    }
+
+    async fn end(self, db: &Client) {
+        configure(db, "synchronous_standby_names", "").await;
+        self.commit.await.unwrap();
     }
 }
 
@@ -87,25 +101,23 @@ async fn a_commit_that_stopped_waiting_for_its_copies_is_told_when_they_have_it(
     let bank = Bank::postgres().await;
     let account = bank.account(1, 100).await;
     let db = connect(&bank.url.to_string()).await.unwrap();
-    let probe = no_copy_confirms(&bank, &db).await;
-    let mut known = who_waits_for_copies(&db).await;
+    let mut unconfirmed = Unconfirmed::begin(&bank, &db).await;
     let request = Request::deposit(account, usd(5), Description::default());
     let mut deposit = pin!(bank.post("d", request));
     let waiting = tokio::select! {
         _ = &mut deposit => panic!("it did not wait"),
-        waiting = others_wait_for_copies(&db, &known, 1) => waiting,
+        waiting = others_wait_for_copies(&db, &unconfirmed.known, 1) => waiting,
     };
     for pid in &waiting {
         db.execute("select pg_cancel_backend($1)", &[pid]).await.unwrap();
     }
-    known.extend(waiting);
+    unconfirmed.known.extend(waiting);
     tokio::select! {
         _ = &mut deposit => panic!("it was told although no copy has it"),
-        _ = others_wait_for_copies(&db, &known, 1) => {}
+        _ = others_wait_for_copies(&db, &unconfirmed.known, 1) => {}
     }
     assert_eq!(bank.balance(account).await, 105, "it stands on this host");
-    configure(&db, "synchronous_standby_names", "").await;
-    probe.await.unwrap();
+    unconfirmed.end(&db).await;
     deposit.await;
     assert_eq!(bank.balance(account).await, 105);
     assert!(bank.audit().is_sound());
@@ -116,18 +128,16 @@ async fn a_commit_that_takes_too_long_is_asked_after_elsewhere_and_not_cancelled
     let bank = Bank::postgres().await;
     let account = bank.account(1, 100).await;
     let db = connect(&bank.url.to_string()).await.unwrap();
-    let probe = no_copy_confirms(&bank, &db).await;
-    let known = who_waits_for_copies(&db).await;
+    let unconfirmed = Unconfirmed::begin(&bank, &db).await;
     let began = Instant::now();
     let request = Request::deposit(account, usd(5), Description::default());
     let mut deposit = pin!(bank.post("d", request));
     tokio::select! {
         _ = &mut deposit => panic!("it was told although no copy has it"),
-        _ = others_wait_for_copies(&db, &known, 2) => {}
+        _ = others_wait_for_copies(&db, &unconfirmed.known, 2) => {}
     }
     assert!(began.elapsed() >= Duration::from_secs(5), "{:?}", began.elapsed());
-    configure(&db, "synchronous_standby_names", "").await;
-    probe.await.unwrap();
+    unconfirmed.end(&db).await;
     assert!(deposit.await.replayed);
     assert_eq!(bank.balance(account).await, 105);
     assert!(bank.audit().is_sound());
@@ -138,8 +148,7 @@ async fn who_shares_an_account_does_not_wait_for_each_others_copies_and_nobody_i
     let bank = Bank::postgres().await;
     let account = bank.account(1, 100).await;
     let db = connect(&bank.url.to_string()).await.unwrap();
-    let probe = no_copy_confirms(&bank, &db).await;
-    let known = who_waits_for_copies(&db).await;
+    let unconfirmed = Unconfirmed::begin(&bank, &db).await;
     let servers = [0; 3].map(|_| Store::open(&bank.url).unwrap());
     let deposit = |server: usize, key: &str| {
         let request = Request::deposit(account, usd(5), Description::default());
@@ -149,7 +158,7 @@ async fn who_shares_an_account_does_not_wait_for_each_others_copies_and_nobody_i
     let mut first = pin!(deposit(0, "first"));
     tokio::select! {
         _ = &mut first => panic!("the first was told"),
-        _ = others_wait_for_copies(&db, &known, 1) => {}
+        _ = others_wait_for_copies(&db, &unconfirmed.known, 1) => {}
     }
     // Another one into the same account, and the first once more, through other servers. And
     // somebody who saw it in the books asks whether it is there for good.
@@ -159,10 +168,9 @@ async fn who_shares_an_account_does_not_wait_for_each_others_copies_and_nobody_i
     tokio::select! {
         _ = &mut first => panic!("the first was told"),
         _ = &mut others => panic!("another was told"),
-        _ = others_wait_for_copies(&db, &known, 4) => {}
+        _ = others_wait_for_copies(&db, &unconfirmed.known, 4) => {}
     }
-    configure(&db, "synchronous_standby_names", "").await;
-    probe.await.unwrap();
+    unconfirmed.end(&db).await;
     let (first, (other, again, confirmed)) = tokio::join!(first, others);
     confirmed.unwrap();
     let decided = [first, other, again].map(|outcome| match outcome.unwrap() {
