@@ -42,7 +42,6 @@ async fn view(call: Call) -> Handled {
     let booked = call.books.booked_operation(operation).await?;
     let booked = booked.filter(|booked| concerns(booked, account)).ok_or(Kind::NotFound)?;
     let effect = booked.effect().ok_or(Kind::NotFound)?;
-    call.books.confirm().await?;
     let layout = Layout::of(&call);
     // Executives open accounts and reverse; what else moves on them is the counter's.
     if layout.is_executive() && !is_executives(&effect) {
@@ -55,6 +54,7 @@ async fn view(call: Call) -> Handled {
         }
         Effect::Batch { .. } => false,
     };
+    call.books.confirm().await?;
     let template = ReceiptPage {
         number: account.get(),
         operation: operation.get(),
