@@ -1,10 +1,12 @@
 //! Counter work with real key events and no mouse, and what a form does when it is sent twice,
 //! from two tabs, or around the death of a server.
 
+use std::path::Path;
+
 use serde_json::json;
 
 use super::chromium::Browser;
-use crate::deployment::{Deployment, kill};
+use crate::deployment::{Deployment, eventually, kill};
 use crate::http;
 
 const TAB: char = '\u{e004}';
@@ -118,7 +120,10 @@ async fn a_confirmation_moves_money_once_though_servers_die_and_tabs_repeat_it()
     let region = region.rsplit(' ').next().unwrap();
     for process in bank.processes() {
         if process["role"] == "server" && process["region"] == region {
-            kill(process["pid"].as_u64().unwrap());
+            let pid = process["pid"].as_u64().unwrap();
+            kill(pid);
+            // While it dies its port still takes a form, and then nobody knows what became of it.
+            eventually("a killed server is gone", || !Path::new(&format!("/proc/{pid}")).exists());
         }
     }
     browser.double_click_submit().await;
