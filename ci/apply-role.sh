@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Applies the approved plans of the regions that have a role; with the primary also what joins them.
+# Applies the approved plans of the regions that have a role; with the primary also what joins them,
+# unless a region is left out.
 #
 # usage: ci/apply-role.sh standby|primary      (environment as for ci/apply.sh)
 # shellcheck source=ci/lib.sh
@@ -7,7 +8,8 @@
 help_of "$@"
 
 [ "${1:-}" = standby ] || [ "${1:-}" = primary ] || usage_error "standby or primary is needed"
-for region in $(regions_with_role "$1"); do
+require_left_out
+for region in $(regions_left "$1"); do
     ci/apply.sh "$region"
 done
-[ "$1" = standby ] || ci/apply.sh global
+[ "$1" = standby ] || [ -n "${WITHOUT_REGION:-}" ] || ci/apply.sh global

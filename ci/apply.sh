@@ -5,6 +5,7 @@
 #   ROOT                   a region's key, or global
 #   APPROVED_PLAN_SHA256   the checksum that ci/plan.sh printed and a person approved
 #   APPROVED_BY            who
+#   WITHOUT_REGION         as for ci/plan.sh
 # Refuses unless the branch is main, the tests of this commit were green, and the plans in
 # build/plan are, byte by byte, the approved ones; and while the databases are not what the topology
 # says, because a failover may come between the plan and this (ci/database-guard.sh).
@@ -16,6 +17,7 @@ help_of "$@"
 root=$1
 [ -d "infra/live/$root" ] || fail "there is no infra/live/$root"
 require_approved_plan
+[ -f "$PLANS/$root.tfplan" ] || fail "the approved plans leave $root out"
 need terraform "terraform (1.11 or newer)"
 ci/database-guard.sh
 use_role deploy

@@ -5,7 +5,8 @@
 # usage: ci/game-day.sh local            a deployment on this machine, of its own
 #        ci/game-day.sh staging REGION   ends the servers of a region's first zone (AWS)
 #   BALLAST  the program; default target/release/ballast
-# Staging is an account of its own: BALLAST_STAGING_ACCOUNT must be the account of the role.
+# Staging is an account of its own: BALLAST_STAGING_ACCOUNT must be the account of the role. While a
+# region is missing nothing is ended: that is a bad day already.
 # shellcheck source=ci/lib.sh
 . "$(dirname "$0")/lib.sh"
 help_of "$@"
@@ -37,6 +38,10 @@ case "${1:-}" in
         use_role deploy
         [ "$(account)" = "${BALLAST_STAGING_ACCOUNT:?is the number of the staging account}" ] \
             || fail "this is not the staging account; a game day is never held in production"
+        for region in $(topology '.regions[].key'); do
+            database_state "$region" >/dev/null \
+                || fail "$region does not answer: there is no game day while a region is missing"
+        done
         aws_region=$(aws_region "$2")
         group=$(groups_of "$2" | head -n 1)
         ci/smoke.sh --secret "$(secret_name smoke)"

@@ -95,6 +95,28 @@ regions_with_role() {
         "${BALLAST_TOPOLOGY:-topology.json}"
 }
 
+# regions_left ROLE: the region keys that have a role, or `every`, one a line, without the one that is
+# left out.
+regions_left() {
+    jq -r --arg role "$1" --arg without "${WITHOUT_REGION:-}" '.regions[]
+        | select($role == "every" or .role == $role) | .key | select(. != $without)' \
+        "${BALLAST_TOPOLOGY:-topology.json}"
+}
+
+# WITHOUT_REGION names a region that is gone altogether: this run leaves it out. Only a standby may be
+# named; that it is gone ci/database-guard.sh asks.
+require_left_out() {
+    local name=${WITHOUT_REGION:-}
+    [ -n "$name" ] || return 0
+    [ "$name" != "$(regions_with_role primary)" ] || fail "$name is the primary, and only a standby is" \
+        "left out: first another becomes the primary (docs/runbooks/region-lost.md)"
+    jq -e --arg name "$name" 'any(.regions[]; .role == "standby" and .key == $name)' \
+        "${BALLAST_TOPOLOGY:-topology.json}" >/dev/null \
+        || fail "WITHOUT_REGION=$name: no standby of the topology is called so"
+    [ "$(aws_region "$name")" != "${BALLAST_STATE_REGION:-}" ] \
+        || fail "the states of all roots are in $name, so nothing is planned without it"
+}
+
 aws_region() {
     jq -er --arg key "$1" '.regions[] | select(.key == $key) | .aws_region' \
         "${BALLAST_TOPOLOGY:-topology.json}" || fail "the topology has no region $1"
@@ -118,6 +140,7 @@ fence_group() { printf 'databaseFenceSG'; }
 controller_name() { printf 'jenkins-controller'; }
 balancer_of() { printf 'ALB-%s' "$1"; }
 alarm_topic() { printf '%s-alarms-%s' "$(topology .project)" "$1"; }
+region_alarm() { printf '%s-region-unreachable-%s' "$(topology .project)" "$1"; }
 alarm_prefix() { printf '%s-' "$(topology .project)"; }
 
 account() { aws sts get-caller-identity --query Account --output text; }
@@ -147,8 +170,46 @@ database_state() {
     esac
 }
 
+# database_made REGION: when; two such moments compare as texts.
+database_made() {
+    aws rds describe-db-instances --region "$(aws_region "$1")" --output text \
+        --db-instance-identifier "$(database_of "$1")" --query 'DBInstances[0].InstanceCreateTime' | cut -c 1-19
+}
+
+# region_is_gone REGION: whether neither RDS nor EC2 of the region answers, three times over. A refusal
+# is an answer as well. Silence counts only if it is the region's own, as the AWS command says it (the
+# sentences are those of botocore's exceptions.py), or if the service says that it cannot work.
+region_is_gone() {
+    local region said ask service silent
+    region=$(aws_region "$1")
+    silent="(connect to the|[Tt]imeout on|response from) endpoint URL: \"https://[^\"]*$region\."
+    silent+="|\(((Service)?Unavailable|Internal(Failure|Error)|50[0-9])\) when calling the Describe"
+    for ask in 1 2 3; do
+        [ "$ask" = 1 ] || sleep 10
+        for service in "rds describe-db-instances" "ec2 describe-security-groups"; do
+            # shellcheck disable=SC2086 # the service and its question are words
+            if said=$(AWS_MAX_ATTEMPTS=1 aws $service --region "$region" --output text --max-items 1 \
+                --cli-connect-timeout 10 --cli-read-timeout 20 2>&1) || ! [[ "$said" =~ $silent ]]; then
+                say "${service%% *} of $1 answers: ${said:0:200}"
+                return 1
+            fi
+        done
+    done
+}
+
 # artifact_bucket ACCOUNT AWS_REGION
 artifact_bucket() { printf '%s-artifacts-%s-%s' "$(topology .project)" "$1" "$2"; }
+
+# promoted_release AWS_REGION ACCOUNT FILE: what ci/promote.sh noted last; 1 if it never did, 2 if the
+# bucket cannot be asked.
+promoted_release() {
+    local said
+    said=$(aws s3api get-object --region "$1" --key releases/current.json \
+        --bucket "$(artifact_bucket "$2" "$1")" "$3" 2>&1 >/dev/null) || {
+        printf '%s\n' "$said" >&2
+        case $said in *NoSuchKey*) return 1 ;; *) return 2 ;; esac
+    }
+}
 
 # put_once AWS_REGION BUCKET KEY FILE: an object is never replaced: a key holds the same bytes for ever.
 put_once() {
@@ -181,7 +242,8 @@ require_tests() {
 }
 
 require_approved_plan() {
-    local found
+    local found without
+    require_left_out
     require_main
     require_tests
     [ -n "${APPROVED_PLAN_SHA256:-}" ] || fail "no approval: APPROVED_PLAN_SHA256 is not set"
@@ -189,4 +251,7 @@ require_approved_plan() {
     found=$(plan_checksum)
     [ "$found" = "$APPROVED_PLAN_SHA256" ] \
         || fail "the plan $found is not the approved one, $APPROVED_PLAN_SHA256"
+    without=$(cat "$PLANS/left-out")
+    [ "$without" = "${WITHOUT_REGION:-}" ] || fail "the approved plan leaves out" \
+        "${without:-no region}, and this run ${WITHOUT_REGION:-no region}"
 }

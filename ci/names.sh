@@ -28,6 +28,7 @@ while read -r region; do
     echo "database $(database_of "$region")"
     echo "balancer $(balancer_of "$region")"
     echo "topic $(alarm_topic "$region")"
+    echo "alarm $(region_alarm "$region")"
     for group in $(groups_of "$region"); do
         echo "group $group"
         echo "template $group"

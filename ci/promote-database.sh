@@ -84,6 +84,15 @@ is_promoted() {
     [[ "$state" =~ ^None[[:space:]]+available$ ]]
 }
 
+# A replica is made after what it follows: of two that take writes, the younger was promoted. The other
+# way round this would give up what has been booked since.
+is_backwards() {
+    local made
+    is_promoted && made=$(database_made "$1") && [[ "$made" > "$(database_made "$2")" ]]
+}
+
+! is_backwards "$1" "$2" || fail "the databases of both take writes, and that of $1 is the younger, so it" \
+    "was promoted: the regions are the wrong way round; nothing was fenced"
 if fence "$1"; then
     is_gone=no
 elif [ "${BALLAST_OLD_REGION_IS_GONE:-}" = 1 ]; then

@@ -3,13 +3,16 @@
 # state: it starts an instance refresh to the numbered launch template that ran before.
 #
 # usage: ci/rollback.sh [REGION…]     default: every region of the topology
+#   WITHOUT_REGION  a standby region that is gone altogether, and so is none of them. Without it nothing
+#                   goes back while a region does not answer.
 # shellcheck source=ci/lib.sh
 . "$(dirname "$0")/lib.sh"
 help_of "$@"
 
 need aws awscli
 use_role deploy
-[ $# -gt 0 ] || mapfile -t regions < <(topology '.regions[].key')
+require_left_out
+[ $# -gt 0 ] || mapfile -t regions < <(regions_left every)
 [ $# -eq 0 ] || regions=("$@")
 account=$(account)
 mkdir -p build
@@ -17,10 +20,17 @@ mkdir -p build
 # the only server of each zone first, in all zones at once.
 preferences='{"SkipMatching":true,"MinHealthyPercentage":100,"MaxHealthyPercentage":200}'
 for region in "${regions[@]}"; do
+    status=0
+    promoted_release "$(aws_region "$region")" "$account" "build/previous-$region.json" || status=$?
+    case $status in
+        0) ;;
+        1) fail "$region: nothing was promoted before, so there is nothing to go back to" ;;
+        *) fail "$region could not be asked, and nothing went back; if all of the region is gone:" \
+            "WITHOUT_REGION=$region ci/rollback.sh, or the names of the others" ;;
+    esac
+done
+for region in "${regions[@]}"; do
     aws_region=$(aws_region "$region")
-    aws s3api get-object --region "$aws_region" --key releases/current.json \
-        --bucket "$(artifact_bucket "$account" "$aws_region")" "build/previous-$region.json" \
-        >/dev/null || fail "$region: nothing was promoted before, so there is nothing to go back to"
     for group in $(groups_of "$region"); do
         version=$(jq -er --arg group "$group" '.templates[$group]' "build/previous-$region.json") \
             || fail "$group is not in the promoted release"

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Stands in for the `aws` command in scripts_test.py: answers by a table and notes every call.
+"""Stands in for the `aws` command in the tests of scripts: answers by a table and notes every call.
 
 ANSWERS names a JSON file: a list of [words that the call must hold, outputs]; the first row whose
 words all stand in the call answers. Each call takes the next output, and the last one stays. An

@@ -19,6 +19,7 @@ class Stage {
     Map agent = null
     List<Closure> when = []
     Closure environment, steps
+    Map<String, String> parameters = [:]
     List<Stage> stages = [], parallel = []
     Map<String, Closure> post = [:]
 }
@@ -51,6 +52,11 @@ class Reader {
     def agent(String none) { stage.agent = [none: true] }
     String getNone() { 'none' }
     def options(Closure ignored) { }
+    def parameters(Closure declared) {
+        declared.delegate = new Words(known: [string: { Map it -> stage.parameters[it.name] = it.defaultValue }])
+        declared.resolveStrategy = Closure.DELEGATE_FIRST
+        declared()
+    }
     def when(Closure conditions) { stage.when << conditions }
     def environment(Closure variables) { stage.environment = variables }
     def steps(Closure steps) { stage.steps = steps }
@@ -85,6 +91,8 @@ class Run {
     File source, folder
     String branch = 'main', failAt, tamper, plan = 'updates'
     String stagingAccount = '123456789012'
+    /** What a person filled in for WITHOUT_REGION, and the region of AWS of which nothing answers. */
+    String without, gone
     boolean refuse, withoutTests
     String result = 'SUCCESS'
     List<String> commands = []
@@ -107,7 +115,14 @@ class Run {
             currentBuild: new Build(run: this),
             pipeline: { Closure body -> pipeline = Reader.read('pipeline', body) },
         ])
+        if (gone) { new File(folder, 'gone').text = gone }
         new GroovyShell(this.class.classLoader, binding).evaluate(text, 'Jenkinsfile')
+        if (without && !pipeline.parameters.containsKey('WITHOUT_REGION')) {
+            throw new Violation('nobody can leave a region out')
+        }
+        // Jenkins gives each parameter to the pipeline, and as a variable to its commands.
+        binding.setVariable('params', pipeline.parameters + (without ? [WITHOUT_REGION: without] : [:]))
+        env = env + binding.getVariable('params')
         try {
             go(pipeline)
         } catch (Violation wrong) {
@@ -169,7 +184,8 @@ class Run {
 
     boolean holds(Closure conditions) {
         boolean all = true
-        conditions.delegate = new Words(known: [beforeAgent: { }, branch: { all &= it == branch }])
+        conditions.delegate = new Words(known: [beforeAgent: { }, branch: { all &= it == branch },
+            expression: { Closure what -> all &= what() }])
         conditions.resolveStrategy = Closure.DELEGATE_FIRST
         conditions()
         all
@@ -248,10 +264,11 @@ class Steps {
     private void tamper() {
         def plans = new File(run.folder, 'stash-plan/build/plan')
         if (run.tamper == 'promoted') { new File(run.folder, 'promoted').text = '' }
+        if (run.tamper == 'back') { new File(run.folder, 'gone').delete() }
         if (!(run.tamper in ['alone', 'with its checksum'])) { return }
         new File(plans, 'west.tfplan').text = 'another plan'
         if (run.tamper == 'with its checksum') {
-            Shell.run(['bash', '-c', 'sha256sum ./*.tfplan ./*.json >SHA256SUMS'], plans, [:])
+            Shell.run(['bash', '-c', 'sha256sum ./*.tfplan ./*.json ./left-out >SHA256SUMS'], plans, [:])
         }
     }
 }
@@ -321,12 +338,13 @@ class Checks {
         must(good.result == 'SUCCESS', "a good build ends as $good.result: ${good.lines()}")
         must(applied(good) == ['west', 'east', 'global'], "applied in the order ${applied(good)}")
         must(good.commands == ['ci/build.sh', 'ci/test.sh', 'ci/infra-check.sh', 'ci/publish.sh',
-            'ci/plan.sh', 'ci/migrate.sh', 'ci/apply-role.sh standby', 'ci/smoke-role.sh standby',
+            'ci/plan.sh', 'ci/plan-words.sh', 'ci/migrate.sh', 'ci/apply-role.sh standby', 'ci/smoke-role.sh standby',
             'ci/bake-role.sh standby', 'ci/apply-role.sh primary', 'ci/smoke-role.sh primary',
             'ci/promote.sh', "ci/notify.sh 'ballast SUCCESS'"], "the steps are ${good.commands}")
         if (part in ['all', 'refused']) { refused() }
         if (part in ['all', 'tampered']) { tampered() }
         if (part in ['all', 'branches']) { branches() }
+        if (part in ['all', 'left out']) { leftOut() }
         if (part in ['all', 'failures']) { failures(part == 'all' ? good.commands.init() : [APPLY], good.commands) }
     }
 
@@ -347,7 +365,7 @@ class Checks {
                 must(run.commands.count('ci/promote.sh') == (command == 'ci/promote.sh' ? 1 : 0),
                     "$command failed and the release was promoted")
             }
-            if (index > commands.indexOf('ci/plan.sh')) {
+            if (index > commands.indexOf('ci/plan-words.sh')) {
                 must(run.commands.last() == "ci/notify.sh 'ballast FAILURE'", "$command: nobody was told")
             }
         }
@@ -379,6 +397,41 @@ class Checks {
             'applied after a promotion that came between the regions')
         run = this.run(withoutTests: true)
         must(run.result == 'FAILURE' && applied(run).empty, 'applied without the evidence of tests')
+    }
+
+    /** A region that is gone altogether, and what could be passed off as one. */
+    void leftOut() {
+        def run = run(gone: 'us-west-2')
+        must(run.result == 'FAILURE' && !run.lines().any { it.startsWith('planned') },
+            'planned while nobody knows of a region that is gone')
+        run = this.run(gone: 'us-west-2', without: 'west')
+        must(run.result == 'SUCCESS' && applied(run) == ['east'],
+            "without the region that is gone ends as $run.result after ${applied(run)}: ${run.lines()}")
+        must(run.lines().any { it ==~ /asked .* to east, and LEAVE OUT west \(us-west-2\).*/ },
+            'nobody who approves is told what is left out')
+        must(run.commands.last() == "ci/notify.sh 'ballast SUCCESS'" && run.commands[-4..-2] ==
+            ['ci/smoke-role.sh primary', 'ci/bake-role.sh primary', 'ci/promote.sh'],
+            "nothing was watched before the release was promoted: $run.commands")
+        must(run.lines().findAll { it.startsWith('gone ') }.every { it ==~ /gone ballast-plan (rds|ec2) describe.*/ },
+            'more is asked of a region that is left out than whether it answers')
+        must(run.lines().count { it.startsWith('planned') } == 1, 'what needs the lost region was planned')
+        [[without: 'west'], [without: 'east', gone: 'us-east-1'], [without: 'wset', gone: 'us-west-2'],
+            [without: 'west', gone: 'us-east-1']].each { settings ->
+            run = this.run(settings)
+            must(run.result == 'FAILURE' && !run.lines().any { it.startsWith('planned') },
+                "planned with $settings")
+        }
+        run = this.run(gone: 'us-west-2', without: 'west', refuse: true)
+        must(run.result == 'ABORTED' && applied(run).empty, 'a region is left out without approval')
+        run = this.run(gone: 'us-west-2', without: 'west', tamper: 'back')
+        must(run.result == 'FAILURE' && run.lines().contains('approved') && applied(run).empty,
+            'a region that came back while a person thought is left out')
+        must(!run.lines().any { it.contains('ssm send-command') }, 'migrated without a region that came back')
+        run = this.run(gone: 'us-west-2', without: 'west', failAt: 'ci/bake-role.sh primary')
+        must(run.result == 'FAILURE' && run.lines().contains('ok ci/rollback.sh')
+            && !run.commands.contains('ci/promote.sh'), 'nothing was rolled back without the region that is gone')
+        run = this.run(gone: 'us-west-2', without: 'west', branch: 'feature')
+        must(run.commands.last() == 'ci/infra-check.sh', 'another branch is deployed without a region')
     }
 
     void branches() {
@@ -421,16 +474,16 @@ class Scheduled {
         Checks.must(good.result == 'SUCCESS' && good.commands == [command],
             "$name ends as $good.result after ${good.commands}: ${good.lines()}")
         def failing = [[failAt: command]]
-        if (name == 'drift') { failing << [plan: 'differs'] << [plan: 'fails'] }
-        if (name == 'game-day') { failing << [stagingAccount: '999999999999'] }
+        if (name == 'drift') { failing << [plan: 'differs'] << [plan: 'fails'] << [gone: 'us-west-2'] }
+        if (name == 'game-day') { failing << [stagingAccount: '999999999999'] << [gone: 'us-west-2'] }
         if (name == 'restore-test') { failing << [plan: 'broken books'] }
         failing.each { settings ->
             def run = run(text, settings)
             Checks.must(run.result == 'FAILURE' && run.commands == [command, told],
                 "$name with $settings ends as $run.result after ${run.commands}")
-            if (name == 'game-day' && settings.stagingAccount) {
+            if (name == 'game-day' && !settings.failAt) {
                 Checks.must(!run.lines().any { it.contains('terminate-instances') },
-                    'a game day was held in production')
+                    "a game day was held with $settings")
             }
             if (name == 'restore-test') {
                 Checks.must(run.lines().any { it.contains('delete-db-instance') },
@@ -474,10 +527,15 @@ class Mutations {
         },
         'deployed by a build agent': { swap(it, "label 'deploy'", "label 'build'") },
         'nobody told': { swap(it, 'sh "ci/notify.sh', 'echo "') },
+        'not said what is left out': { swap(it, '${planChecksum} ${planWords}', '${planChecksum} to both regions?') },
+        'no region can be left out': { cut(it, 'parameters {', 'stages {') },
+        'unwatched without the standby': { swap(it, "sh 'ci/bake-role.sh primary'", '') },
     ]
     /** Which part notices an edit of the Jenkinsfile; without an entry the good build does. */
     static final Map<String, String> PARTS = ['rollback removed': 'failures',
-        'no smoke test after the rollback': 'failures', 'every branch deploys': 'branches']
+        'no smoke test after the rollback': 'failures', 'every branch deploys': 'branches',
+        'not said what is left out': 'left out', 'no region can be left out': 'left out',
+        'unwatched without the standby': 'left out']
     /** The same of the jobs that run by the clock: which job, and the edit. */
     static final Map<String, List> SCHEDULED = [
         'drift: nobody told': ['drift', { swap(it, 'sh "ci/notify.sh', 'echo "') }],
@@ -486,6 +544,7 @@ class Mutations {
         'game-day: on a build agent': ['game-day', { swap(it, "label 'deploy'", "label 'build'") }],
         'restore-test: only looked at': ['restore-test', { swap(it, "sh 'ci/restore-test.sh rds'", '') }],
     ]
+    /** In which script what becomes what, and the part that notices it. */
     static final Map<String, List<String>> SCRIPTS = [
         'any plan is the approved one': ['ci/lib.sh', '"$found" = "$APPROVED_PLAN_SHA256"', '1 = 1'],
         'apply asks for no approval': ['ci/apply.sh', 'require_approved_plan', ':'],
@@ -494,6 +553,17 @@ class Mutations {
         'applied after a promotion': ['ci/apply.sh', 'ci/database-guard.sh\nuse', 'use'],
         'migrated after a promotion': ['ci/migrate.sh', 'ci/database-guard.sh', ':'],
         'plans of the working copy are applied': ['ci/apply.sh', '"$PWD/$PLANS/$root.tfplan"', '-auto-approve'],
+        'a region that answers is left out': ['ci/database-guard.sh', 'region_is_gone "$without" ||', 'true ||', 'left out'],
+        'what joins the regions is planned without one': ['ci/plan.sh', '[ -n "${WITHOUT_REGION:-}" ] || echo global',
+            'echo global', 'left out'],
+        'published to a region that is left out': ['ci/publish.sh', '$(regions_left every)', "\$(topology '.regions[].key')",
+            'left out'],
+        'rolled back in a region that is left out': ['ci/rollback.sh', 'regions_left every', "topology '.regions[].key'",
+            'left out'],
+        'baked in a region that is left out': ['ci/bake-role.sh', 'regions_left', 'regions_with_role', 'left out'],
+        'smoke test of a region that is left out': ['ci/smoke-role.sh', 'regions_left', 'regions_with_role', 'left out'],
+        'promoted in a region that is left out': ['ci/promote.sh', 'regions_left every', "topology '.regions[].key'",
+            'left out'],
     ]
 }
 
@@ -560,7 +630,7 @@ Mutations.SCRIPTS.each { name, edit ->
     File script = new File(folder, edit[0])
     script.text = Mutations.swap(script.text, edit[1], edit[2])
     def checks = new Checks(source: folder, scratch: new File(scratch, "m${edited.size()}"),
-        jenkinsfile: jenkinsfile, part: 'tampered')
+        jenkinsfile: jenkinsfile, part: edit[3] ?: 'tampered')
     edited[name] = { checks.all() }
 }
 if (args.length > 1) { edited = edited.findAll { it.key.contains(args[1]) } }

@@ -8,6 +8,7 @@
 //! Deliberately not here: what only AWS knows, such as quotas, names that are taken, real times.
 
 mod alarms;
+mod alone;
 mod edits;
 mod equality;
 mod names;
@@ -84,6 +85,7 @@ fn judge(json: &str, copy: &Path, root: &str) -> anyhow::Result<Vec<String>> {
     if let Some(key) = root.strip_prefix("live/").filter(|key| *key != "global") {
         let topology = Topology::load(Some(&copy.join("topology.json")))?;
         breaches.extend(equality::check(&plan, &topology, key)?);
+        breaches.extend(alone::check(&plan));
     }
     Ok(breaches)
 }

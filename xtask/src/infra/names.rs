@@ -16,6 +16,7 @@ use super::plan::Plan;
 
 /// What a line of `ci/names.sh` begins with, and where a plan has such a name.
 const KINDS: &[(&str, &str, &str)] = &[
+    ("alarm", "aws_cloudwatch_metric_alarm", "alarm_name"),
     ("balancer", "aws_lb", "name"),
     ("bucket", "aws_s3_bucket", "bucket"),
     ("database", "aws_db_instance", "identifier"),
@@ -125,6 +126,8 @@ mod tests {
             ("bucket", "x-plan", true),
             ("alarms", "x-", false),
             ("alarms", "y-", true),
+            ("alarm", "x-cpu", false),
+            ("alarm", "x-other", true),
             ("thing", "x", true),
         ] {
             assert_eq!(missing(kind, name, &plans).is_some(), is_missing, "{kind} {name}");

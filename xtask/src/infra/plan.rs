@@ -24,6 +24,8 @@ pub(crate) struct Plan {
     pub(crate) resources: Vec<Resource>,
     /// Addresses in the configuration whose provider is the default one, which has no region.
     pub(crate) without_region: Vec<String>,
+    /// Addresses in the configuration that name a region of their own, or another root's state.
+    pub(crate) elsewhere: Vec<String>,
     /// Names of arguments in the providers' configurations.
     pub(crate) provider_arguments: Vec<String>,
     /// Names of the providers, as in `registry.terraform.io/hashicorp/aws`.
@@ -49,6 +51,7 @@ impl Plan {
         let mut plan = Self {
             resources: resources.collect(),
             without_region: Vec::new(),
+            elsewhere: Vec::new(),
             provider_arguments: Vec::new(),
             providers: Vec::new(),
         };
@@ -71,6 +74,11 @@ impl Plan {
 
     fn walk(&mut self, module: &Value, path: &str) {
         for resource in module.get("resources").and_then(Value::as_array).into_iter().flatten() {
+            if resource.pointer("/expressions/region").is_some()
+                || text_at(resource, "/type") == "terraform_remote_state"
+            {
+                self.elsewhere.push(format!("{path}{}", text_at(resource, "/address")));
+            }
             // `aws` alone is the default provider; one with a region is `aws.NAME`.
             if text_at(resource, "/provider_config_key").ends_with("aws") {
                 self.without_region.push(format!("{path}{}", text_at(resource, "/address")));
