@@ -19,6 +19,7 @@ pub mod error;
 pub mod family;
 pub mod files;
 pub mod guard;
+pub(crate) mod leadership;
 pub mod network;
 pub mod programs;
 pub mod provision;

@@ -55,13 +55,31 @@ pub(crate) async fn post(
     login: &str,
     body: &str,
 ) -> io::Result<Answer> {
-    let length = body.len();
-    let request = format!(
-        "POST {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\
-         authorization: Basic {login}\r\ncontent-type: application/json\r\n\
-         content-length: {length}\r\n\r\n{body}"
-    );
+    let request = order(address, path, &format!("authorization: Basic {login}\r\n"), body);
     exchange(TcpStream::connect(address).await?, &request).await
+}
+
+/// Orders something, in JSON, as whoever `trust` says we are.
+///
+/// # Errors
+/// As [`get`].
+pub(crate) async fn post_over_tls(
+    address: SocketAddr,
+    trust: &Trust,
+    path: &str,
+    body: &str,
+) -> io::Result<Answer> {
+    let stream = TcpStream::connect(address).await?;
+    let stream = trust.shake_hands(&address.ip().to_string(), stream).await?;
+    exchange(stream, &order(address, path, "", body)).await
+}
+
+fn order(address: SocketAddr, path: &str, more: &str, body: &str) -> String {
+    let length = body.len();
+    format!(
+        "POST {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n{more}\
+         content-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}"
+    )
 }
 
 async fn exchange<S>(mut stream: S, request: &str) -> io::Result<Answer>

@@ -15,7 +15,7 @@ use tokio_rustls::TlsConnector;
 pub use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
-use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
 /// Whose certificates are good.
@@ -28,26 +28,30 @@ impl fmt::Debug for Trust {
     }
 }
 
+/// Who we say that we are, to those who ask: PEM files.
+#[derive(Debug)]
+pub struct Identity<'a> {
+    /// The certificate, and those that signed it.
+    pub certificate: &'a Path,
+    /// Its key.
+    pub key: &'a Path,
+}
+
 impl Trust {
     /// Those in this PEM file, and what they have signed.
     ///
     /// # Errors
     /// The file cannot be read, or holds no certificate.
     pub fn in_file(path: &Path) -> io::Result<Self> {
-        let invalid = |problem: String| {
-            io::Error::new(io::ErrorKind::InvalidData, format!("{}: {problem}", path.display()))
-        };
-        let certificates = CertificateDer::pem_file_iter(path)
-            .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-            .map_err(|error| invalid(error.to_string()))?;
-        if certificates.is_empty() {
-            return Err(invalid("holds no certificate".to_owned()));
-        }
-        let mut roots = RootCertStore::empty();
-        for certificate in certificates {
-            roots.add(certificate).map_err(|error| invalid(error.to_string()))?;
-        }
-        Self::of(roots)
+        Self::of(roots_in(path)?, None)
+    }
+
+    /// The same, for hosts that ask who we are.
+    ///
+    /// # Errors
+    /// As [`Trust::in_file`], and when the key is not one or not the certificate's.
+    pub fn in_file_as(path: &Path, identity: &Identity<'_>) -> io::Result<Self> {
+        Self::of(roots_in(path)?, Some(identity))
     }
 
     /// Those of the authorities that this machine trusts (`SSL_CERT_FILE` where it is set).
@@ -61,16 +65,23 @@ impl Trust {
         let (added, _) = roots.add_parsable_certificates(found.certs);
         match found.errors.into_iter().next() {
             Some(error) if added == 0 => Err(io::Error::other(error)),
-            _ => Self::of(roots),
+            _ => Self::of(roots, None),
         }
     }
 
-    fn of(roots: RootCertStore) -> io::Result<Self> {
+    fn of(roots: RootCertStore, identity: Option<&Identity<'_>>) -> io::Result<Self> {
         let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()
             .map_err(io::Error::other)?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
+            .with_root_certificates(roots);
+        let config = match identity {
+            None => config.with_no_client_auth(),
+            Some(Identity { certificate, key }) => {
+                let key = PrivateKeyDer::from_pem_file(key).map_err(|it| invalid(key, &it))?;
+                let config = config.with_client_auth_cert(certificates_in(certificate)?, key);
+                config.map_err(io::Error::other)?
+            }
+        };
         Ok(Self(TlsConnector::from(Arc::new(config))))
     }
 
@@ -87,4 +98,26 @@ impl Trust {
             .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
         self.0.connect(name, stream).await
     }
+}
+
+fn invalid(path: &Path, problem: &dyn fmt::Display) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, format!("{}: {problem}", path.display()))
+}
+
+fn certificates_in(path: &Path) -> io::Result<Vec<CertificateDer<'static>>> {
+    let certificates = CertificateDer::pem_file_iter(path)
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .map_err(|error| invalid(path, &error))?;
+    if certificates.is_empty() {
+        return Err(invalid(path, &"holds no certificate"));
+    }
+    Ok(certificates)
+}
+
+fn roots_in(path: &Path) -> io::Result<RootCertStore> {
+    let mut roots = RootCertStore::empty();
+    for certificate in certificates_in(path)? {
+        roots.add(certificate).map_err(|error| invalid(path, &error))?;
+    }
+    Ok(roots)
 }

@@ -84,6 +84,12 @@ impl Cluster {
             && standbys.iter().all(|(_, other)| Some(*other) == timeline)
     }
 
+    /// Waits until this member leads etcd.
+    fn until_etcd_is_led_by(&self, name: &str) {
+        let is_led = |it: &Self| it.nodes("leader").iter().any(|(leader, _)| leader == name);
+        self.until(&format!("{name} leads etcd"), is_led);
+    }
+
     /// Breaks the cluster under load. The command's own bars hold for a machine that does nothing
     /// else; here only time may be missed, and nothing that is about money.
     fn drill(&self, scenario: &str, gap_max_seconds: f64) {
@@ -155,6 +161,7 @@ fn a_primary_that_is_cut_off_gives_way_and_comes_back_as_a_standby() {
     });
     cluster.run(&["fault", "heal"]);
     cluster.until("all four are one cluster", Cluster::is_whole);
+    etcd_is_led_from_where_the_primary_is_not(&cluster);
 
     let status = cluster.processes();
     let pids: Vec<u64> = status.iter().filter_map(|row| row["pid"].as_u64()).collect();
@@ -166,4 +173,18 @@ fn a_primary_that_is_cut_off_gives_way_and_comes_back_as_a_standby() {
         assert!(Instant::now() < deadline, "a killed supervisor left {:?}", cluster.family());
         std::thread::sleep(Duration::from_millis(20));
     }
+}
+
+/// Whoever leads at first: without the witness only the member beside the primary is left, or the
+/// other one; and then the primary comes to where the leader is.
+fn etcd_is_led_from_where_the_primary_is_not(cluster: &Cluster) {
+    let primary = cluster.nodes("primary").remove(0).0;
+    let there = if primary.ends_with("east") { "west" } else { "east" };
+    cluster.run(&["fault", "kill", "--stay-down", "etcd-witness"]);
+    cluster.until_etcd_is_led_by(&format!("etcd-{there}"));
+    cluster.run(&["fault", "heal"]);
+    cluster.run(&["switchover", "--to", &format!("database01-{there}")]);
+    cluster.until_etcd_is_led_by("etcd-witness");
+    assert_eq!(cluster.nodes("primary").remove(0).0, format!("database01-{there}"));
+    cluster.until("all four are one cluster", Cluster::is_whole);
 }

@@ -56,6 +56,9 @@ pub fn etcd(cluster: &Cluster, voter: &Voter) -> Value {
         "enable-grpc-gateway": true,
         "heartbeat-interval": HEARTBEAT_MS,
         "election-timeout": HEARTBEAT_MS * 10,
+        // Off by default (etcd 3.4). A member that was cut off comes back with a higher term, and
+        // the leader would stand for election again, with agents that wait for it meanwhile.
+        "pre-vote": true,
         "auto-compaction-mode": "periodic",
         "auto-compaction-retention": "1h",
         "logger": "zap",

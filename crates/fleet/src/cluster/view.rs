@@ -33,6 +33,13 @@ pub struct Member {
     position: Option<u64>,
 }
 
+impl Member {
+    /// One that says no more than this.
+    pub(super) fn in_role(role: &str) -> Self {
+        Self { role: role.to_owned(), timeline: None, lag_bytes: None, position: None }
+    }
+}
+
 /// Asks every member, and writes down what they say.
 pub(crate) async fn fill(processes: &mut [Process]) {
     let mut asked = JoinSet::new();
@@ -81,7 +88,7 @@ fn etcd(metrics: &str) -> Option<Member> {
         (_, "1") => "follower",
         _ => "without leader",
     };
-    Some(Member { role: role.to_owned(), timeline: None, lag_bytes: None, position: None })
+    Some(Member::in_role(role))
 }
 
 fn patroni(said: &Value) -> Option<Member> {

@@ -14,7 +14,7 @@ use super::{Deployment, StartError, operations, settled};
 use crate::cluster::Cluster;
 use crate::cluster::network::Network;
 use crate::cluster::secrets::Secrets;
-use crate::cluster::{provision, watch as watching};
+use crate::cluster::{leadership, provision, watch as watching};
 use crate::process::{Process, Role};
 
 /// Between two tries while there is no primary yet.
@@ -49,7 +49,8 @@ impl Deployment {
         let rows: Vec<watch::Receiver<Process>> =
             self.places.iter().map(|place| place.row.clone()).collect();
         let network = Arc::new(Network::open(&cluster, rows.clone()).await?);
-        let watching = watching::start(&cluster, &rows);
+        let mut watching = watching::start(&cluster, &rows);
+        watching.spawn(leadership::keep_away(cluster.clone(), rows));
         self.wires = Some(Wires { cluster, network, watching, secrets });
         Ok(())
     }
