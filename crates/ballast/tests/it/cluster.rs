@@ -137,7 +137,8 @@ impl Drop for Cluster {
 fn nothing_acknowledged_is_lost_or_done_twice_whatever_the_primary_loses() {
     let cluster = Cluster::start(&[]);
     cluster.until("three standbys hold commits", Cluster::is_whole);
-    assert_eq!(cluster.nodes("primary"), [("database01-east".to_owned(), 1)]);
+    let (first, timeline) = cluster.nodes("primary").remove(0);
+    assert!(first.starts_with("database01-") && timeline == 1, "{first}, {timeline}");
     cluster.drill("postgres", 30.0);
     cluster.drill("switchover", 30.0);
     cluster.drill("agent", 60.0);
@@ -154,10 +155,11 @@ fn nothing_acknowledged_is_lost_or_done_twice_whatever_the_primary_loses() {
 fn a_primary_that_is_cut_off_gives_way_and_comes_back_as_a_standby() {
     let cluster = Cluster::up();
     cluster.until("three standbys hold commits", Cluster::is_whole);
-    cluster.run(&["fault", "isolate", "database01-east"]);
+    let first = cluster.nodes("primary").remove(0).0;
+    cluster.run(&["fault", "isolate", &first]);
     cluster.until("another primary, and one only", |it| {
         let primaries = it.nodes("primary");
-        primaries.len() == 1 && primaries[0].0 != "database01-east"
+        primaries.len() == 1 && primaries[0].0 != first
     });
     cluster.run(&["fault", "heal"]);
     cluster.until("all four are one cluster", Cluster::is_whole);
