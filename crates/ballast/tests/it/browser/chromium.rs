@@ -274,6 +274,11 @@ impl Browser {
         self.client.find(Locator::Css(selector)).await.is_ok()
     }
 
+    /// How often the page has it; `None` while a page makes way for the next.
+    pub(crate) async fn count(&self, selector: &str) -> Option<usize> {
+        self.client.find_all(Locator::Css(selector)).await.ok().map(|found| found.len())
+    }
+
     async fn find(&self, selector: &str) -> Element {
         let wait = self.client.wait().at_most(Duration::from_secs(15));
         match wait.for_element(Locator::Css(selector)).await {
