@@ -16,8 +16,8 @@ site=${BALLAST_SITE_TFVARS:?names the file with the values of the site (infra/RE
 ci/database-guard.sh
 primary=$(aws_region "$(regions_with_role primary)")
 mkdir -p build
-aws s3api get-object --region "$primary" --key releases/current.json \
-    --bucket "$(artifact_bucket "$(account)" "$primary")" build/current.json >/dev/null
+promoted_release "$primary" "$(account)" build/current.json \
+    || fail "no promoted release was found in $primary"
 TF_VAR_artifact=$(jq -c '{key, sha256}' build/current.json)
 export TF_VAR_artifact
 drifted=""

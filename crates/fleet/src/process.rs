@@ -83,6 +83,27 @@ pub struct Process {
     pub member: Option<Member>,
 }
 
+impl Process {
+    /// One that has not been started; of no region.
+    pub(crate) fn new(name: String, role: Role, address: SocketAddr) -> Self {
+        Self {
+            name,
+            role,
+            region: None,
+            zone: None,
+            address,
+            certificate: None,
+            pid: None,
+            state: State::Starting,
+            restarts: 0,
+            started_at: None,
+            faults: Vec::new(),
+            rotation: None,
+            member: None,
+        }
+    }
+}
+
 /// A process as the balancer before it sees it; the front door has none before it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rotation {

@@ -310,19 +310,10 @@ impl Deployment {
 impl Place {
     fn new(planned: PlannedProcess) -> Self {
         let process = Process {
-            name: planned.name.clone(),
-            role: planned.role,
             region: planned.region.clone(),
             zone: planned.zone.clone(),
-            address: planned.address,
             certificate: planned.certificate.clone(),
-            pid: None,
-            state: State::Starting,
-            restarts: 0,
-            started_at: None,
-            faults: Vec::new(),
-            rotation: None,
-            member: None,
+            ..Process::new(planned.name.clone(), planned.role, planned.address)
         };
         let (sender, row) = watch::channel(process);
         let notes = sender.clone();

@@ -87,28 +87,16 @@ async fn ask(cluster: &Cluster, voter: &Voter, path: &str, body: &Value) -> io::
 
 #[cfg(test)]
 mod tests {
-    use std::net::{Ipv4Addr, SocketAddr};
-
     use super::super::view::Member;
     use super::*;
-    use crate::process::State;
 
     fn member((name, role): (&str, &str)) -> Process {
         let region = name.rsplit('-').next().unwrap();
+        let of = if name.starts_with("etcd") { Role::Etcd } else { Role::Database };
         Process {
-            name: name.to_owned(),
-            role: if name.starts_with("etcd") { Role::Etcd } else { Role::Database },
             region: Some(region.to_owned()),
-            zone: None,
-            address: SocketAddr::from((Ipv4Addr::LOCALHOST, 1)),
-            certificate: None,
-            pid: None,
-            state: State::Running,
-            restarts: 0,
-            started_at: None,
-            faults: Vec::new(),
-            rotation: None,
             member: Some(Member::in_role(role)),
+            ..Process::new(name.to_owned(), of, "127.0.0.1:1".parse().unwrap())
         }
     }
 

@@ -86,23 +86,12 @@ fn list(known: &[(String, Scope)]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::process::State;
 
     fn process(name: &str, role: Role, region: Option<&str>, zone: Option<&str>) -> Process {
         Process {
-            name: name.to_owned(),
-            role,
             region: region.map(str::to_owned),
             zone: zone.map(str::to_owned),
-            address: "127.0.0.1:1".parse().unwrap(),
-            certificate: None,
-            pid: None,
-            state: State::Running,
-            restarts: 0,
-            started_at: None,
-            faults: Vec::new(),
-            rotation: None,
-            member: None,
+            ..Process::new(name.to_owned(), role, "127.0.0.1:1".parse().unwrap())
         }
     }
 
