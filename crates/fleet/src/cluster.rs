@@ -147,8 +147,7 @@ impl Durability {
 
 impl Cluster {
     /// How many ports the cluster of a topology takes.
-    #[must_use]
-    pub fn port_count(topology: &Topology) -> usize {
+    fn port_count(topology: &Topology) -> usize {
         let zones: usize = topology.regions.iter().map(|region| region.zones.len()).sum();
         // Voters: client and peer with a link each, and metrics. Nodes: PostgreSQL and agent.
         // Servers, one in each zone: a way to each node.

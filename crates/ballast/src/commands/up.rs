@@ -20,7 +20,8 @@ use fleet::cluster::access::Access;
 use fleet::cluster::{Cluster, ClusterOptions, Durability, Programs, programs};
 use fleet::data_folder::{self, DataFolder};
 use fleet::plan::{Plan, PlanOptions, Ports, TlsFiles};
-use fleet::supervisor::{Claim, Deployment, EVENTS_MAX, ports};
+use fleet::supervisor::ports::Held;
+use fleet::supervisor::{Claim, Deployment, EVENTS_MAX};
 use fleet::topology::Topology;
 use store::DatabaseUrl;
 use tokio::sync::mpsc;
@@ -113,7 +114,8 @@ pub(crate) async fn run(args: UpArgs) -> anyhow::Result<ExitCode> {
     }
     // From here on a signal waits until something listens to it, instead of ending the process.
     let mut leave = Leave::try_new().context("could not listen to signals")?;
-    let plan = plan(&args)?;
+    // The ports are held as long as it runs.
+    let (plan, _held) = plan(&args)?;
     let claim = Claim::take(&plan).await?;
     if args.tls_self_signed {
         let folder = plan.data_folder.root();
@@ -188,7 +190,7 @@ fn books(plan: &Plan) -> anyhow::Result<Books> {
     }
 }
 
-fn plan(args: &UpArgs) -> anyhow::Result<Plan> {
+fn plan(args: &UpArgs) -> anyhow::Result<(Plan, Vec<Held>)> {
     let topology = Topology::load(args.topology.as_deref())?;
     let data_folder = DataFolder::at(&args.data)
         .with_context(|| format!("could not find the folder {}", args.data.display()))?;
@@ -199,23 +201,37 @@ fn plan(args: &UpArgs) -> anyhow::Result<Plan> {
         }
         _ => format!("sqlite:{}", data_folder.database_file().display()),
     };
-    let ports = match args.port {
-        None => Ports::AsWritten,
-        Some(0) => Ports::These(
-            ports::find_free(topology.local_process_count()).context("could not find ports")?,
-        ),
-        Some(port) => Ports::From(port),
-    };
-    let executable = std::env::current_exe().context("could not find this program")?;
-    let tls = args.tls_self_signed.then(|| tls_files(&data_folder));
     let is_cluster = args.database.as_deref() == Some(CLUSTER);
     if is_cluster && !args.database_reader.is_empty() {
         bail!("`--database cluster` has readers of its own: leave --database-reader out");
     }
+    // Held before others are drawn, which must be none of these.
+    let kept = if is_cluster { Cluster::kept_ports(&data_folder)? } else { None };
+    let mut held = Vec::new();
+    let ports = match args.port {
+        None => Ports::AsWritten,
+        Some(0) => {
+            let drawn = Held::draw(topology.local_process_count());
+            let drawn = drawn.context("could not find ports")?;
+            let ports = Ports::These(drawn.ports().to_vec());
+            held.push(drawn);
+            ports
+        }
+        Some(port) => Ports::From(port),
+    };
+    let executable = std::env::current_exe().context("could not find this program")?;
+    let tls = args.tls_self_signed.then(|| tls_files(&data_folder));
     let database_readers = readers(args, &topology)?;
     let options = PlanOptions { data_folder, database, database_readers, executable, ports, tls };
     let plan = Plan::try_new(&topology, &options)?;
-    if is_cluster { with_cluster(args, &topology, plan) } else { Ok(plan) }
+    if !is_cluster {
+        return Ok((plan, held));
+    }
+    let ports = plan.processes.iter().map(|process| process.address.port());
+    held.push(Held::again(ports.collect()));
+    let (plan, ports) = with_cluster(args, &topology, plan, kept)?;
+    held.push(ports);
+    Ok((plan, held))
 }
 
 /// The readers of each region.
@@ -242,17 +258,23 @@ fn readers(args: &UpArgs, topology: &Topology) -> anyhow::Result<BTreeMap<String
     Ok(readers)
 }
 
-fn with_cluster(args: &UpArgs, topology: &Topology, plan: Plan) -> anyhow::Result<Plan> {
+fn with_cluster(
+    args: &UpArgs,
+    topology: &Topology,
+    plan: Plan,
+    kept: Option<Held>,
+) -> anyhow::Result<(Plan, Held)> {
     let durability = if args.durability == "zone" { Durability::Zone } else { Durability::Region };
     let programs = Programs::find(&args.patroni)?;
     let distance = Duration::from_millis(args.link_ms.unwrap_or(topology.link_ms).into());
     let options = ClusterOptions { durability, distance, programs };
-    plan.data_folder.create().context("could not make the data folder")?;
-    let find = || ports::find_free(Cluster::port_count(topology));
-    let ports = Cluster::ports(&plan.data_folder, find)?;
-    let cluster = Cluster::try_new(topology, &plan.data_folder, options, &ports)?;
+    let ports = match kept {
+        Some(kept) => kept,
+        None => Cluster::draw_ports(topology, &plan.data_folder)?,
+    };
+    let cluster = Cluster::try_new(topology, &plan.data_folder, options, ports.ports())?;
     let plan = plan.with_cluster(cluster);
-    Ok(if args.only_database { plan.only_database() } else { plan })
+    Ok((if args.only_database { plan.only_database() } else { plan }, ports))
 }
 
 fn tls_files(data_folder: &DataFolder) -> TlsFiles {

@@ -7,7 +7,7 @@
 use std::fs::{self, OpenOptions, Permissions};
 use std::io::Write;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt, chown};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
@@ -16,6 +16,8 @@ use super::programs::{Owner, may_enter};
 use super::secrets::Secrets;
 use super::{Cluster, ClusterError, configs};
 use crate::data_folder::DataFolder;
+use crate::supervisor::ports::Held;
+use crate::topology::Topology;
 
 impl Cluster {
     /// Makes folders, certificates and configurations.
@@ -73,27 +75,37 @@ impl Cluster {
         Ok(secrets)
     }
 
-    /// The ports that this cluster took when it was made: the members of etcd remember each other
-    /// by them.
+    /// The ports that the cluster in this folder took when it was made: the members of etcd
+    /// remember each other by them. `None` when there is no cluster yet.
     ///
     /// # Errors
     /// [`ClusterError::File`].
-    pub fn ports(
-        data: &DataFolder,
-        find: impl FnOnce() -> std::io::Result<Vec<u16>>,
-    ) -> Result<Vec<u16>, ClusterError> {
-        let root = data.root().join("cluster");
-        let path = root.join("ports.json");
-        let file = || ClusterError::file(&path);
-        if path.exists() {
-            let bytes = fs::read(&path).map_err(file())?;
-            return serde_json::from_slice(&bytes).map_err(std::io::Error::from).map_err(file());
+    pub fn kept_ports(data: &DataFolder) -> Result<Option<Held>, ClusterError> {
+        let path = ports_file(data);
+        if !path.exists() {
+            return Ok(None);
         }
-        let found = find().map_err(file())?;
-        fs::create_dir_all(&root).map_err(ClusterError::file(&root))?;
-        write_private(&path, format!("{found:?}\n").as_bytes(), None)?;
-        Ok(found)
+        let read = fs::read(&path);
+        let ports = read.and_then(|bytes| Ok(serde_json::from_slice(&bytes)?));
+        Ok(Some(Held::again(ports.map_err(ClusterError::file(&path))?)))
     }
+
+    /// Draws the ports of a new cluster, which keeps them.
+    ///
+    /// # Errors
+    /// [`ClusterError::File`], also when too few are free.
+    pub fn draw_ports(topology: &Topology, data: &DataFolder) -> Result<Held, ClusterError> {
+        let path = ports_file(data);
+        let drawn = Held::draw(Self::port_count(topology)).map_err(ClusterError::file(&path))?;
+        data.create().map_err(ClusterError::file(data.root()))?;
+        folder(&data.root().join("cluster"), 0o700)?;
+        write_private(&path, format!("{:?}\n", drawn.ports()).as_bytes(), None)?;
+        Ok(drawn)
+    }
+}
+
+fn ports_file(data: &DataFolder) -> PathBuf {
+    data.root().join("cluster/ports.json")
 }
 
 fn folder(path: &Path, mode: u32) -> Result<(), ClusterError> {

@@ -8,7 +8,8 @@ use std::time::Duration;
 use fleet::data_folder::DataFolder;
 use fleet::plan::{Plan, PlanOptions, PlannedProcess, Ports};
 use fleet::process::Process;
-use fleet::supervisor::{Claim, Deployment, EVENTS_MAX, Event, EventKind, ports};
+use fleet::supervisor::ports::Held;
+use fleet::supervisor::{Claim, Deployment, EVENTS_MAX, Event, EventKind};
 use fleet::topology::Topology;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -27,6 +28,7 @@ pub(crate) struct Site {
     pub(crate) folder: TempDir,
     pub(crate) plan: Plan,
     pub(crate) ports: Vec<u16>,
+    _held: Held,
 }
 
 impl Site {
@@ -38,7 +40,8 @@ impl Site {
 
     pub(crate) fn at(folder: TempDir, data: &Path) -> Self {
         let topology = Topology::parse(TOPOLOGY, "fixed").unwrap();
-        let ports = ports::find_free(topology.local_process_count()).unwrap();
+        let held = Held::draw(topology.local_process_count()).unwrap();
+        let ports = held.ports().to_vec();
         let options = PlanOptions {
             data_folder: DataFolder::at(data).unwrap(),
             database: "sqlite:none".to_owned(),
@@ -48,7 +51,7 @@ impl Site {
             tls: None,
         };
         let plan = Plan::try_new(&topology, &options).unwrap();
-        Self { folder, plan, ports }
+        Self { folder, plan, ports, _held: held }
     }
 
     pub(crate) fn data(&self) -> PathBuf {
