@@ -70,6 +70,7 @@ pub(crate) struct Database {
 #[derive(Debug)]
 struct Parts {
     primary: Pool,
+    posting: Pool,
     lookups: Lookups,
     writer: Writer,
     near: Option<Near>,
@@ -82,14 +83,15 @@ impl Database {
         let runtime = tokio::runtime::Handle::try_current().map_err(|source| {
             Error::Unavailable { reason: "no runtime to post from", source: Some(Box::new(source)) }
         })?;
-        let primary = Pool::try_new(url, CONNECTIONS_MAX)?;
-        let posting = Pool::try_new(url, writer::FLIGHTS_MAX)?;
+        let primary = Pool::try_new(url, CONNECTIONS_MAX, &[])?;
+        let posting = Pool::try_new(url, writer::FLIGHTS_MAX, posting::STATEMENTS)?;
         let pools = || [primary.clone(), posting.clone()];
         let parts = Parts {
             near: copies.map(|copies| Near::start(url, pools(), copies)).transpose()?,
             lookups: Lookups::start(&runtime, primary.clone()),
-            writer: Writer::start(&runtime, posting),
+            writer: Writer::start(&runtime, posting.clone()),
             primary,
+            posting,
         };
         Ok(Self { parts: Arc::new(parts), visit: None, is_near: false })
     }
@@ -116,6 +118,11 @@ impl Database {
                 replica: None,
             },
         }
+    }
+
+    /// One connection to the primary of each kind, if it answers.
+    pub(crate) async fn warm_up(&self) {
+        tokio::join!(self.parts.primary.warm_up(), self.parts.posting.warm_up());
     }
 
     /// Waits for a commit behind everything that was read.

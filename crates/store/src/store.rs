@@ -439,6 +439,16 @@ impl Store {
         }
     }
 
+    /// Connects ahead of the first change and the first posting, for which a server on the other
+    /// coast would else make its caller wait for seven round trips. What does not answer now is
+    /// looked for when it is needed.
+    pub async fn warm_up(&self) {
+        match &*self.engine {
+            Engine::Postgres(db) => db.warm_up().await,
+            Engine::Sqlite(_) => {}
+        }
+    }
+
     /// Waits, after somebody was shut out, until no server lets them in any more on the word of a
     /// replica.
     async fn settle_if(&self, is_shut_out: bool) {

@@ -113,7 +113,9 @@ async fn open(config: &ServerConfig) -> anyhow::Result<Store> {
     let url = signed_in(&config.database)?;
     let near = config.database_reader.as_deref().map(signed_in).transpose()?;
     store::migrate(&url).await.with_context(|| url.to_string())?;
-    Store::open_with_replicas(&url, near.as_ref()).with_context(|| url.to_string())
+    let store = Store::open_with_replicas(&url, near.as_ref()).with_context(|| url.to_string())?;
+    store.warm_up().await;
+    Ok(store)
 }
 
 /// What signs receipts.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use futures::future::try_join_all;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_postgres::tls::MakeTlsConnect;
@@ -16,7 +17,7 @@ use crate::postgres::pool::classify;
 use crate::postgres::url::ServerUrl;
 
 /// For one host until it can be used: seven round trips, 434 ms to the other coast.
-const HOST_TIMEOUT: Duration = Duration::from_secs(2);
+pub(crate) const HOST_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// What PostgreSQL says when a commit stops waiting for its standbys: it stands on this host and
 /// perhaps nowhere else. It is a warning, not an error, so the commit would look like a success.
@@ -64,6 +65,17 @@ impl Connection {
     /// Whether a commit on it was not replicated; nothing it said since may be believed.
     pub(crate) fn is_doubtful(&self) -> bool {
         self.doubtful.load(Ordering::SeqCst)
+    }
+
+    /// Prepares all of these in one round trip.
+    pub(crate) async fn prepare(
+        &mut self,
+        statements: &'static [&'static str],
+    ) -> Result<(), tokio_postgres::Error> {
+        let client = &self.client;
+        let prepared = try_join_all(statements.iter().map(|sql| client.prepare(sql))).await?;
+        self.statements.extend(statements.iter().copied().zip(prepared));
+        Ok(())
     }
 
     /// The prepared statement; costs a round trip the first time on this connection only.

@@ -197,7 +197,7 @@ impl Shared {
 
 impl Source {
     fn try_new(url: &ServerUrl) -> Result<Self, Error> {
-        let pool = Pool::try_new(url, CONNECTIONS_MAX)?;
+        let pool = Pool::try_new(url, CONNECTIONS_MAX, &[])?;
         let nowhere = Position { timeline: 0, lsn: 0 };
         Ok(Self { pool, seen: Mutex::default(), last: Mutex::new(nowhere) })
     }

@@ -5,37 +5,32 @@
 //! connection no idle one is used again, because they lead to the same host; a lost primary is
 //! looked for by one task at a time, and callers wait for it while it has not been lost for long:
 //! after that they are told at once, because requests that hang take the room of those that a copy
-//! can answer. (A general pool checks connections one by one, which after a failover costs each
-//! caller a timeout.)
+//! can answer; nobody waits for a new connection, seven round trips, while another one comes back.
+//! (A general pool checks connections one by one, which after a failover costs each caller a
+//! timeout.)
+
+mod lost;
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ledger::receipt::Position;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, oneshot, watch};
 use tokio::time::timeout;
 use tokio_postgres::Row;
 use tokio_postgres::error::SqlState;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::error::Error;
-use crate::postgres::connection::Connection;
+use crate::postgres::connection::{Connection, HOST_TIMEOUT};
+use crate::postgres::pool::lost::Lost;
 use crate::postgres::position::{self, OF_PRIMARY};
 use crate::postgres::url::ServerUrl;
 use crate::postgres::{Params, tls};
 
 /// What may wait for a connection: about 100 ms of look-ups; beyond it is better to say so.
 const WAITING_MAX: usize = 1_024;
-
-/// How long a primary that is lost is waited for: PostgreSQL that was killed is back or replaced.
-const LOST_WAIT: Duration = Duration::from_secs(3);
-
-/// Between two looks for a lost primary.
-const LOOK_INTERVAL: Duration = Duration::from_millis(200);
-
-/// The same while nobody waits.
-const LOOK_INTERVAL_ALONE: Duration = Duration::from_secs(1);
 
 /// How long a call that posts nothing may take, its wait for a connection included.
 const CALL_TIMEOUT: Duration = Duration::from_secs(5);
@@ -48,30 +43,33 @@ pub(crate) struct Pool {
 struct Shared {
     url: ServerUrl,
     tls: MakeRustlsConnect,
+    /// Prepared on every connection before it is used.
+    statements: &'static [&'static str],
     permits: Arc<Semaphore>,
     waiting: AtomicUsize,
-    idle: Mutex<Vec<(u64, Connection)>>,
+    /// One for each connection, whether idle, in use or being made.
+    rooms: Arc<Semaphore>,
+    idle: Mutex<Vec<Pooled>>,
+    /// A connection is idle, or what is waited for has failed.
+    came_back: Notify,
     /// Counts the times that all connections were given up.
     generation: AtomicU64,
     /// `None` while the last that is known of the primary is that it answers.
     lost: watch::Sender<Option<Lost>>,
 }
 
-/// What is known of a primary that is gone.
-struct Lost {
-    since: Instant,
-    /// Why the last look for it failed.
-    why: Option<Arc<Error>>,
-    /// Whether somebody looks for it: hosts that are not the primary check a password, in
-    /// milliseconds of processor time, before they say so. A crowd would keep a new one from
-    /// coming up.
-    is_looked_for: bool,
+/// A connection, and how often all were given up before it was made.
+struct Pooled {
+    connection: Connection,
+    generation: u64,
+    room: OwnedSemaphorePermit,
 }
 
 /// A connection in use. Dropped without [`Lease::give_back`] it is closed.
 pub(crate) struct Lease {
     pub(crate) connection: Connection,
     generation: u64,
+    room: OwnedSemaphorePermit,
     shared: Arc<Shared>,
     _permit: OwnedSemaphorePermit,
 }
@@ -83,13 +81,21 @@ impl std::fmt::Debug for Pool {
 }
 
 impl Pool {
-    pub(crate) fn try_new(url: &ServerUrl, connections_max: usize) -> Result<Self, Error> {
+    /// `statements` are prepared on each connection before it is used; others when first asked.
+    pub(crate) fn try_new(
+        url: &ServerUrl,
+        connections_max: usize,
+        statements: &'static [&'static str],
+    ) -> Result<Self, Error> {
         let shared = Shared {
             url: url.clone(),
             tls: tls::connector(url.trust())?,
+            statements,
             permits: Arc::new(Semaphore::new(connections_max)),
             waiting: AtomicUsize::new(0),
+            rooms: Arc::new(Semaphore::new(connections_max)),
             idle: Mutex::default(),
+            came_back: Notify::new(),
             generation: AtomicU64::new(0),
             lost: watch::Sender::new(None),
         };
@@ -103,8 +109,15 @@ impl Pool {
         let permits = Arc::clone(&shared.permits);
         let permit = permits.acquire_owned().await.map_err(|_| Error::closed())?;
         drop(waiting);
-        let (generation, connection) = shared.connect().await?;
-        Ok(Lease { connection, generation, shared: Arc::clone(shared), _permit: permit })
+        let Pooled { connection, generation, room } = shared.connect().await?;
+        Ok(Lease { connection, generation, room, shared: Arc::clone(shared), _permit: permit })
+    }
+
+    /// Makes a connection if there is none.
+    pub(crate) async fn warm_up(&self) {
+        if let Ok(lease) = self.lease().await {
+            lease.give_back();
+        }
     }
 
     /// The primary did not answer somebody else: nobody sends it anything before it was looked for.
@@ -277,13 +290,8 @@ pub(crate) enum Failed {
 impl Lease {
     /// Keeps the connection for the next caller.
     pub(crate) fn give_back(self) {
-        let Self { connection, generation, shared, _permit } = self;
-        if connection.is_doubtful() || connection.client.is_closed() {
-            return;
-        }
-        if generation == shared.generation.load(Ordering::SeqCst) {
-            lock(&shared.idle).push((generation, connection));
-        }
+        let Self { connection, generation, room, shared, _permit } = self;
+        shared.keep(Pooled { connection, generation, room });
     }
 
     /// Keeps or gives up the connection, and with it all others, by what the error means.
@@ -312,116 +320,98 @@ impl Lease {
 }
 
 impl Shared {
-    /// A connection and its generation. While the primary is lost this is what the look for it
-    /// finds, if that is soon.
-    async fn connect(self: &Arc<Self>) -> Result<(u64, Connection), Error> {
-        while self.is_lost() {
-            self.look();
-            self.found().await?;
-        }
-        if let Some(found) = self.take_idle() {
-            return Ok(found);
-        }
-        let generation = self.generation.load(Ordering::SeqCst);
-        let found = Connection::connect(&self.url, self.tls.clone()).await;
-        if found.is_err() {
-            self.set_lost();
-        }
-        Ok((generation, found?))
-    }
-
-    /// Waits until the primary is found, unless it has been lost for too long.
-    async fn found(&self) -> Result<(), Error> {
-        let mut lost = self.lost.subscribe();
-        let Some(since) = lost.borrow().as_ref().map(|lost| lost.since) else { return Ok(()) };
-        let left = LOST_WAIT.saturating_sub(since.elapsed());
-        match timeout(left, lost.wait_for(Option::is_none)).await {
-            Ok(_) => Ok(()),
-            Err(_) => Err(self.why_lost()),
-        }
-    }
-
-    /// Starts to look for a primary that is lost, unless that is going on. It goes on until it is
-    /// found, so that who comes hours later finds it too.
-    fn look(self: &Arc<Self>) {
-        let begins = self.lost.send_if_modified(|lost| match lost {
-            Some(lost) => !std::mem::replace(&mut lost.is_looked_for, true),
-            None => false,
-        });
-        if !begins {
-            return;
-        }
-        let pool = Arc::downgrade(self);
-        tokio::spawn(async move {
-            while let Some(shared) = pool.upgrade() {
-                if shared.look_once().await {
-                    break;
+    /// An idle connection, or the first that comes back or is made. While the primary is lost this
+    /// is what the look for it finds, if that is soon.
+    async fn connect(self: &Arc<Self>) -> Result<Pooled, Error> {
+        let mut making = None;
+        loop {
+            // Before the looks below, so that nothing that happens behind them is missed.
+            let came_back = self.came_back.notified();
+            while self.is_lost() {
+                self.look();
+                self.found().await?;
+            }
+            if let Some(idle) = self.take_idle() {
+                return Ok(idle);
+            }
+            if making.is_none() {
+                making = self.make();
+            }
+            let made = async {
+                match making.as_mut() {
+                    Some(making) => making.await.unwrap_or_else(|_| Err(Error::closed())),
+                    // As many as there may be are in use or being made; one of those is for us.
+                    None => std::future::pending().await,
                 }
-                let is_awaited = shared.lost.receiver_count() > 0;
-                drop(shared);
-                let pause = if is_awaited { LOOK_INTERVAL } else { LOOK_INTERVAL_ALONE };
-                tokio::time::sleep(pause).await;
-            }
-        });
-    }
-
-    /// Whether the primary was found. What is idle leads to the one that was lost.
-    async fn look_once(&self) -> bool {
-        match Connection::connect(&self.url, self.tls.clone()).await {
-            Ok(connection) => {
-                let generation = self.generation.fetch_add(1, Ordering::SeqCst).wrapping_add(1);
-                *lock(&self.idle) = vec![(generation, connection)];
-                self.lost.send_replace(None);
-                true
-            }
-            Err(error) => {
-                let error = Arc::new(error);
-                self.lost.send_if_modified(|lost| {
-                    if let Some(lost) = lost {
-                        lost.why = Some(error);
-                    }
-                    // Nobody waits for this.
-                    false
-                });
-                false
+            };
+            tokio::select! {
+                biased;
+                made = made => return made,
+                () = came_back => {}
             }
         }
     }
 
-    fn is_lost(&self) -> bool {
-        self.lost.borrow().is_some()
-    }
-
-    fn set_lost(&self) {
-        self.lost.send_if_modified(|lost| {
-            let is_news = lost.is_none();
-            lost.get_or_insert_with(|| Lost {
-                since: Instant::now(),
-                why: None,
-                is_looked_for: false,
-            });
-            is_news
+    /// Begins to make a connection if there is room for one. It is kept for others if nobody waits
+    /// for it any more.
+    fn make(self: &Arc<Self>) -> Option<oneshot::Receiver<Result<Pooled, Error>>> {
+        let room = Arc::clone(&self.rooms).try_acquire_owned().ok()?;
+        let (made, receiver) = oneshot::channel();
+        let shared = Arc::clone(self);
+        tokio::spawn(async move {
+            let generation = shared.generation.load(Ordering::SeqCst);
+            let connection = shared.reach().await;
+            if connection.is_err() {
+                shared.set_lost();
+            }
+            let pooled = connection.map(|connection| Pooled { connection, generation, room });
+            match made.send(pooled) {
+                Err(Ok(pooled)) => shared.keep(pooled),
+                Ok(()) | Err(Err(_)) => shared.came_back.notify_waiters(),
+            }
         });
+        Some(receiver)
     }
 
-    fn why_lost(&self) -> Error {
-        let reason = "the database cannot be reached";
-        let why = self.lost.borrow().as_ref().and_then(|lost| lost.why.clone());
-        why.map_or(Error::Unavailable { reason, source: None }, |why| Error::shared(&why))
+    async fn reach(&self) -> Result<Connection, Error> {
+        let mut connection = Connection::connect(&self.url, self.tls.clone()).await?;
+        match timeout(HOST_TIMEOUT, connection.prepare(self.statements)).await {
+            Ok(Ok(())) => Ok(connection),
+            // The host answers; whoever asks for what it does not know is told so.
+            Ok(Err(error)) if error.code().is_some_and(|code| !is_going_down(code)) => {
+                Ok(connection)
+            }
+            Ok(Err(error)) => Err(classify(error)),
+            Err(late) => Err(Error::Unavailable {
+                reason: "the database did not answer in time",
+                source: Some(Box::new(late)),
+            }),
+        }
+    }
+
+    /// For the next caller, unless it leads to a host that was given up.
+    fn keep(&self, pooled: Pooled) {
+        let Pooled { connection, generation, .. } = &pooled;
+        let is_current = *generation == self.generation.load(Ordering::SeqCst);
+        if is_current && !connection.is_doubtful() && !connection.client.is_closed() {
+            lock(&self.idle).push(pooled);
+            self.came_back.notify_one();
+        }
     }
 
     fn give_up_idle(&self) {
         self.set_lost();
         self.generation.fetch_add(1, Ordering::SeqCst);
         lock(&self.idle).clear();
+        self.came_back.notify_waiters();
     }
 
-    fn take_idle(&self) -> Option<(u64, Connection)> {
+    fn take_idle(&self) -> Option<Pooled> {
         let generation = self.generation.load(Ordering::SeqCst);
         let mut idle = lock(&self.idle);
-        while let Some((made_in, connection)) = idle.pop() {
-            if made_in == generation && !connection.client.is_closed() {
-                return Some((generation, connection));
+        while let Some(pooled) = idle.pop() {
+            if pooled.generation == generation && !pooled.connection.client.is_closed() {
+                return Some(pooled);
             }
         }
         None

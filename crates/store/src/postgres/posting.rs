@@ -37,6 +37,9 @@ const POST_GROUP: &str = "select r_key, r_fingerprint, r_id, r_booked_at, r_know
 /// waits for the disk and the standbys.
 pub(crate) const AWAIT_COPIES: &str = "select pg_logical_emit_message(true, 'ballast', ''::text)";
 
+/// What a connection for postings is asked.
+pub(crate) const STATEMENTS: &[&str] = &[POST_GROUP, AWAIT_COPIES, OF_PRIMARY];
+
 /// Why a group has no outcome.
 pub(crate) enum PostFailed {
     /// Nothing was sent.

@@ -13,6 +13,7 @@ mod bank;
 mod booked;
 mod cluster;
 mod conformance;
+mod connections;
 mod cuts;
 mod factors;
 mod hosts;
