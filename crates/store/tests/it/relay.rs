@@ -23,7 +23,6 @@ pub(crate) struct Relay {
 #[derive(Default)]
 struct Shared {
     round_trips: AtomicUsize,
-    is_silent: AtomicBool,
     is_cut: AtomicBool,
     cut: Notify,
 }
@@ -51,11 +50,6 @@ impl Relay {
         self.shared.round_trips.swap(0, Ordering::SeqCst)
     }
 
-    /// Takes new connections and leaves them alone.
-    pub(crate) fn say_nothing_to_new_ones(&self) {
-        self.shared.is_silent.store(true, Ordering::SeqCst);
-    }
-
     /// Closes every connection, and each new one.
     pub(crate) fn cut(&self) {
         self.shared.is_cut.store(true, Ordering::SeqCst);
@@ -67,9 +61,6 @@ async fn pass(shared: Arc<Shared>, bank: TcpStream, database: SocketAddr) {
     let cut = shared.cut.notified();
     if shared.is_cut.load(Ordering::SeqCst) {
         return;
-    }
-    if shared.is_silent.load(Ordering::SeqCst) {
-        return cut.await;
     }
     let database = TcpStream::connect(database).await.unwrap();
     bank.set_nodelay(true).unwrap();
