@@ -204,7 +204,7 @@ impl Cluster {
             Ok(Voter { name: format!("etcd-{region}"), region, client, peer, metrics: address()? })
         };
         let voters = voters.into_iter().map(voter).collect::<Result<_, ClusterError>>()?;
-        Ok(Self { options, voters, nodes, ways, folder: folder.root().join("cluster") })
+        Ok(Self { options, voters, nodes, ways, folder: folder.cluster_folder() })
     }
 
     /// The folder of one process.

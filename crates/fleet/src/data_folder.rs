@@ -87,6 +87,12 @@ impl DataFolder {
         self.root.join("data-keys.json")
     }
 
+    /// What the database's cluster keeps.
+    #[must_use]
+    pub fn cluster_folder(&self) -> PathBuf {
+        self.root.join("cluster")
+    }
+
     /// The embedded database.
     #[must_use]
     pub fn database_file(&self) -> PathBuf {

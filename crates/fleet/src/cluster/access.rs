@@ -4,7 +4,6 @@
 //! supervisor's user reads.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::io;
 use std::path::PathBuf;
 
@@ -45,15 +44,7 @@ impl Access {
     /// # Errors
     /// [`ClusterError::File`].
     pub fn read(folder: &DataFolder) -> Result<Option<Self>, ClusterError> {
-        let path = folder.root().join("cluster/access.json");
-        match fs::read(&path) {
-            Ok(bytes) => serde_json::from_slice(&bytes)
-                .map(Some)
-                .map_err(io::Error::from)
-                .map_err(ClusterError::file(&path)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(ClusterError::file(&path)(error)),
-        }
+        files::read_kept(&folder.cluster_folder().join("access.json"))
     }
 }
 

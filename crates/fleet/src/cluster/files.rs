@@ -5,10 +5,11 @@
 //! listed, by the group of that process.
 
 use std::fs::{self, OpenOptions, Permissions};
-use std::io::Write;
+use std::io::{self, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt, chown};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::certificates::Certificates;
@@ -18,6 +19,9 @@ use super::{Cluster, ClusterError, configs};
 use crate::data_folder::DataFolder;
 use crate::supervisor::ports::Held;
 use crate::topology::Topology;
+
+/// In the cluster's folder.
+const PORTS: &str = "ports.json";
 
 impl Cluster {
     /// Makes folders, certificates and configurations.
@@ -81,13 +85,7 @@ impl Cluster {
     /// # Errors
     /// [`ClusterError::File`].
     pub fn kept_ports(data: &DataFolder) -> Result<Option<Held>, ClusterError> {
-        let path = ports_file(data);
-        if !path.exists() {
-            return Ok(None);
-        }
-        let read = fs::read(&path);
-        let ports = read.and_then(|bytes| Ok(serde_json::from_slice(&bytes)?));
-        Ok(Some(Held::again(ports.map_err(ClusterError::file(&path))?)))
+        Ok(read_kept(&data.cluster_folder().join(PORTS))?.map(Held::again))
     }
 
     /// Draws the ports of a new cluster, which keeps them.
@@ -95,17 +93,24 @@ impl Cluster {
     /// # Errors
     /// [`ClusterError::File`], also when too few are free.
     pub fn draw_ports(topology: &Topology, data: &DataFolder) -> Result<Held, ClusterError> {
-        let path = ports_file(data);
+        let root = data.cluster_folder();
+        let path = root.join(PORTS);
         let drawn = Held::draw(Self::port_count(topology)).map_err(ClusterError::file(&path))?;
         data.create().map_err(ClusterError::file(data.root()))?;
-        folder(&data.root().join("cluster"), 0o700)?;
+        folder(&root, 0o700)?;
         write_private(&path, format!("{:?}\n", drawn.ports()).as_bytes(), None)?;
         Ok(drawn)
     }
 }
 
-fn ports_file(data: &DataFolder) -> PathBuf {
-    data.root().join("cluster/ports.json")
+/// Reads a file of JSON that the cluster keeps; `None` while there is none.
+pub(super) fn read_kept<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, ClusterError> {
+    let read = match fs::read(path) {
+        Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(io::Error::from),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    };
+    read.map_err(ClusterError::file(path))
 }
 
 fn folder(path: &Path, mode: u32) -> Result<(), ClusterError> {

@@ -4,7 +4,6 @@
 //! show in `Debug` output.
 
 use std::fmt;
-use std::fs;
 use std::io;
 use std::path::Path;
 
@@ -39,18 +38,13 @@ impl Secrets {
     /// # Errors
     /// [`ClusterError::File`].
     pub fn load_or_make(path: &Path) -> Result<Self, ClusterError> {
-        match fs::read(path) {
-            Ok(bytes) => serde_json::from_slice(&bytes)
-                .map_err(io::Error::from)
-                .map_err(ClusterError::file(path)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let made = Self::make().map_err(ClusterError::file(path))?;
-                let text = serde_json::to_vec_pretty(&made).map_err(io::Error::from);
-                files::write_private(path, &text.map_err(ClusterError::file(path))?, None)?;
-                Ok(made)
-            }
-            Err(error) => Err(ClusterError::file(path)(error)),
+        if let Some(kept) = files::read_kept(path)? {
+            return Ok(kept);
         }
+        let made = Self::make().map_err(ClusterError::file(path))?;
+        let text = serde_json::to_vec_pretty(&made).map_err(io::Error::from);
+        files::write_private(path, &text.map_err(ClusterError::file(path))?, None)?;
+        Ok(made)
     }
 
     fn make() -> io::Result<Self> {

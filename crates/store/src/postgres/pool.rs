@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use ledger::receipt::Position;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, oneshot, watch};
+use tokio::time::error::Elapsed;
 use tokio::time::timeout;
 use tokio_postgres::Row;
 use tokio_postgres::error::SqlState;
@@ -159,10 +160,7 @@ impl Pool {
             }),
             Err(source) => {
                 self.give_up_idle();
-                Err(Error::Unavailable {
-                    reason: "the database did not answer in time",
-                    source: Some(Box::new(source)),
-                })
+                Err(late(source))
             }
         }
     }
@@ -382,10 +380,7 @@ impl Shared {
                 Ok(connection)
             }
             Ok(Err(error)) => Err(classify(error)),
-            Err(late) => Err(Error::Unavailable {
-                reason: "the database did not answer in time",
-                source: Some(Box::new(late)),
-            }),
+            Err(source) => Err(late(source)),
         }
     }
 
@@ -435,6 +430,11 @@ impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::SeqCst);
     }
+}
+
+fn late(source: Elapsed) -> Error {
+    let reason = "the database did not answer in time";
+    Error::Unavailable { reason, source: Some(Box::new(source)) }
 }
 
 /// Class 57P: the session is being ended, perhaps in the middle of a commit.

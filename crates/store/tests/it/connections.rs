@@ -1,5 +1,6 @@
 //! Connections to a database far away: who waits for a new one, and who need not.
 
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use futures::future::try_join_all;
@@ -10,12 +11,12 @@ use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::bank::{Bank, usd};
-use crate::relay::Relay;
+use crate::relay::{Relay, address_in};
 
 /// Passes the first connection on, takes the others and leaves them alone; gives its own address.
-async fn pass_one(database: String) -> String {
+async fn pass_one(database: SocketAddr) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap().to_string();
+    let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
         let (mut bank, _) = listener.accept().await.unwrap();
         let mut database = TcpStream::connect(database).await.unwrap();
@@ -33,9 +34,9 @@ async fn nobody_waits_for_a_new_connection_while_another_comes_back() {
     let bank = Bank::postgres().await;
     let account = bank.account(1, 0).await;
     let url = bank.url.to_string();
-    let host = url.split(['@', '/']).find(|part| part.starts_with("127.0.0.1:")).unwrap();
-    let address = pass_one(host.to_owned()).await;
-    let store = Store::open(&DatabaseUrl::parse(&url.replace(host, &address)).unwrap()).unwrap();
+    let database = address_in(&url);
+    let url = url.replace(&database.to_string(), &pass_one(database).await.to_string());
+    let store = Store::open(&DatabaseUrl::parse(&url).unwrap()).unwrap();
     store.account(account).await.unwrap();
     let began = Instant::now();
     let views = (0..20).map(|_| store.account(account));

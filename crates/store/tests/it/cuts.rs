@@ -13,6 +13,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 
 use crate::bank::{Bank, usd};
+use crate::relay::address_in;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Direction {
@@ -108,11 +109,11 @@ async fn a_posting_that_is_cut_at_any_byte_happens_once() {
     let mut bank = Bank::postgres().await;
     let account = bank.account(1, 0).await;
     let url = bank.url.to_string();
-    let (head, tail) = url.split_once("127.0.0.1:").unwrap();
-    let (port, tail) = tail.split_once('/').unwrap();
+    let database = address_in(&url);
     let relay = Relay::default();
-    let address = relay.start(format!("127.0.0.1:{port}").parse().unwrap()).await;
-    let cut_url = DatabaseUrl::parse(&format!("{head}{address}/{tail}")).unwrap();
+    let address = relay.start(database).await;
+    let cut_url = url.replace(&database.to_string(), &address.to_string());
+    let cut_url = DatabaseUrl::parse(&cut_url).unwrap();
     bank.store = Store::open(&cut_url).unwrap();
     let mut deposits = 0;
     let mut deposit = async |key: String| {

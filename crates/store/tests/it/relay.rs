@@ -30,9 +30,7 @@ struct Shared {
 impl Relay {
     /// Listens, and passes every connection on; gives the address to use instead of `url`.
     pub(crate) async fn start(url: &str) -> (Self, String) {
-        let (head, tail) = url.split_once("127.0.0.1:").unwrap();
-        let (port, tail) = tail.split_once('/').unwrap();
-        let database: SocketAddr = format!("127.0.0.1:{port}").parse().unwrap();
+        let database = address_in(url);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let own = listener.local_addr().unwrap();
         let relay = Self::default();
@@ -42,7 +40,7 @@ impl Relay {
                 tokio::spawn(pass(Arc::clone(&shared), bank, database));
             }
         });
-        (relay, format!("{head}{own}/{tail}"))
+        (relay, url.replace(&database.to_string(), &own.to_string()))
     }
 
     /// Round trips since it was last asked, those of the watch left out.
@@ -55,6 +53,13 @@ impl Relay {
         self.shared.is_cut.store(true, Ordering::SeqCst);
         self.shared.cut.notify_waiters();
     }
+}
+
+/// Where the database of an address is, on this machine.
+pub(crate) fn address_in(url: &str) -> SocketAddr {
+    let (_, rest) = url.split_once("127.0.0.1:").unwrap();
+    let (port, _) = rest.split_once('/').unwrap();
+    format!("127.0.0.1:{port}").parse().unwrap()
 }
 
 async fn pass(shared: Arc<Shared>, bank: TcpStream, database: SocketAddr) {

@@ -185,7 +185,7 @@ impl Life {
         signal: Signal,
     ) -> Result<Timestamp, OrderError> {
         let guard = shift.running.child.id().ok_or(OrderError::NotRunning)?;
-        let data = self.context.data_folder.root().join("cluster").join(&self.planned.name);
+        let data = self.context.data_folder.cluster_folder().join(&self.planned.name);
         let at = Timestamp::now();
         let is_there = family::signal_part(&data.join("data"), guard, part, signal);
         if is_there { Ok(at) } else { Err(OrderError::NoSuchPart) }
